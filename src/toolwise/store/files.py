@@ -1,0 +1,61 @@
+"""Artefacts on disk: written aside and renamed, so that a reader never sees half a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import orjson
+
+from toolwise.errors import DataError, RunError
+from toolwise.types import Json
+
+
+@contextmanager
+def write_atomic(path: Path) -> Iterator[IO[bytes]]:
+    """A binary file that appears under `path` only when the block ends well. Raises RunError."""
+    aside = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with aside.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise RunError(f"cannot write {path}: {error.strerror}; free some space or choose another folder") from error
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+
+
+def write_lines(path: Path, lines: Iterable[bytes]) -> int:
+    """Write JSON lines (each without its newline); returns how many."""
+    count = 0
+    with write_atomic(path) as file:
+        for line in lines:
+            file.write(line)
+            file.write(b"\n")
+            count += 1
+    return count
+
+
+def write_json(path: Path, value: Json) -> None:
+    """Write one JSON document, indented, with sorted keys."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
+    with write_atomic(path) as file:
+        file.write(orjson.dumps(value, option=options))
+
+
+def read_json(path: Path) -> Json:
+    """Raises DataError if the file is absent or no JSON."""
+    try:
+        return orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
+    except orjson.JSONDecodeError as error:
+        raise DataError(f"{path} is not JSON ({error}); restore it or make it again") from error
