@@ -1,1 +1,1 @@
-"""cli"""
+"""The command line: parse, build a configuration, run a pipeline, render."""

@@ -1,1 +1,1 @@
-"""pipelines"""
+"""One verb each: the functions behind the command line."""
