@@ -92,6 +92,8 @@ class Checks(Frozen):
     """`content_key` of the world's final state; none where the state says nothing."""
     facts: tuple[str, ...] = ()
     """Strings that the final answer must contain, compared as `toolwise.text.contains_fact` does."""
+    labels: tuple[str, ...] = ()
+    """What the instruction calls each fact, parallel to `facts`; empty where the facts have no names."""
 
 
 class Provenance(Frozen):
