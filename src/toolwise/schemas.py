@@ -38,6 +38,34 @@ def resolve(schema: Schema, definitions: Mapping[str, Schema]) -> Schema:
     return schema
 
 
+def merged(schema: Schema, definitions: Mapping[str, Schema], depth: int = 0) -> Schema:
+    """A resolved schema whose `allOf` parts are folded into it: properties and requirements are united.
+
+    Of other keywords the first to name one wins. Where nothing is to be folded the resolved schema itself comes back.
+    """
+    schema = resolve(schema, definitions)
+    parts = schema.get("allOf")
+    if not isinstance(parts, list) or depth >= _MAX_HOPS:
+        return schema
+    whole: Schema = {key: value for key, value in schema.items() if key != "allOf"}
+    properties: dict[str, Any] = dict(whole.get("properties") or {})
+    required: list[str] = list(whole.get("required") or ())
+    for part in parts:
+        if not isinstance(part, dict):
+            continue
+        folded = merged(part, definitions, depth + 1)
+        for key, value in (folded.get("properties") or {}).items():
+            properties.setdefault(key, value)
+        required.extend(name for name in folded.get("required") or () if name not in required)
+        for key, value in folded.items():
+            whole.setdefault(key, value)
+    if properties:
+        whole["properties"] = properties
+    if required:
+        whole["required"] = required
+    return whole
+
+
 def _references(schema: Any, found: list[str]) -> None:
     if isinstance(schema, dict):
         target = schema.get("$ref")

@@ -1,0 +1,6 @@
+"""Resources: which tools create, read, list, change and remove the same kind of record."""
+
+from toolwise.resources.operation import Action, Operation
+from toolwise.resources.recognition import recognise
+
+__all__ = ["Action", "Operation", "recognise"]
