@@ -12,6 +12,7 @@ _BOUNDARY = re.compile(
     r"|(?<=[A-Z])(?=[A-Z][a-z])"  # HTTPServer -> HTTP Server
 )
 _SPACE = re.compile(r"\s+")
+_WORD = frozenset("0123456789abcdefghijklmnopqrstuvwxyz")
 
 
 @lru_cache(maxsize=65536)
@@ -39,7 +40,13 @@ def contains_fact(answer: str, fact: str) -> bool:
     needle, hay = normalise(fact), normalise(answer)
     if not needle:
         return False
-    return re.search(rf"(?<![0-9a-z]){re.escape(needle)}(?![0-9a-z])", hay) is not None
+    start = hay.find(needle)
+    while start >= 0:  # a compiled pattern per fact would cost more than the rest of verification
+        before, after = hay[max(start - 1, 0) : start], hay[start + len(needle) : start + len(needle) + 1]
+        if before not in _WORD and after not in _WORD:
+            return True
+        start = hay.find(needle, start + 1)
+    return False
 
 
 def first_sentence(text: str, limit: int = 160) -> str:

@@ -9,7 +9,7 @@ from toolwise.types.examples import (
     SFTExample,
 )
 from toolwise.types.messages import Message, Role, ToolCall
-from toolwise.types.observations import Observation, ObservationSource, ToolErrorKind
+from toolwise.types.observations import Observation, ObservationSource, ToolErrorKind, read_content
 from toolwise.types.reports import Metric, Report, Table
 from toolwise.types.tasks import (
     Blueprint,
@@ -81,4 +81,5 @@ __all__ = [
     "WorldSpec",
     "canonical_json",
     "content_key",
+    "read_content",
 ]

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+import orjson
+
 from toolwise.types.base import Frozen, Json
+
+_FAILED = 400
 
 
 class ToolErrorKind(StrEnum):
@@ -59,3 +63,33 @@ class Observation(Frozen):
     @property
     def ok(self) -> bool:
         return self.error is None
+
+    @property
+    def content(self) -> str:
+        """The text of the tool message: the body as JSON, or `{"status": …, "error": …}` where the call failed.
+
+        Keys keep the body's order, as a model would see them. A success without a body is `{"status": 204}`.
+        """
+        if self.error is None:
+            body = {"status": self.status} if self.body is None else self.body
+            return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS).decode()
+        cause = self.body
+        if isinstance(cause, dict) and set(cause) == {"error"}:
+            cause = cause["error"]
+        payload = {"status": self.status, "error": self.error.value if cause is None else cause}
+        return orjson.dumps(payload, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def read_content(content: str) -> tuple[bool, Json]:
+    """A tool message's text as (succeeded, body): the inverse of `Observation.content`, for whoever sees only messages.
+
+    Text that is not JSON is a success whose body is the text itself.
+    """
+    try:
+        body = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return True, content
+    if isinstance(body, dict) and body.keys() == {"status", "error"}:
+        status = body["status"]
+        return not (isinstance(status, int) and status >= _FAILED), body
+    return True, body
