@@ -1,0 +1,48 @@
+"""What all retrievers over a fixed pool share: scores for every tool, and the best of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from toolwise.ports import Hit
+
+Floats = npt.NDArray[np.float32]
+
+_CHUNK = 64
+"""Queries scored at once: 64 rows over 100,000 tools are 25 MB."""
+
+
+def best(scores: Floats, k: int) -> npt.NDArray[np.intp]:
+    """Indices of the `k` highest scores, best first; ties in index order, so that results never vary."""
+    k = min(k, len(scores))
+    if k <= 0:
+        return np.empty(0, dtype=np.intp)
+    threshold = np.partition(scores, len(scores) - k)[len(scores) - k]
+    candidates = np.flatnonzero(scores >= threshold)
+    order = np.lexsort((candidates, -scores[candidates]))
+    return candidates[order[:k]]
+
+
+class PoolRetriever(ABC):
+    """A Retriever that scores every tool of a pool for each query (exact search)."""
+
+    name: str
+
+    def __init__(self, tools: Sequence[str]) -> None:
+        self.tools = tools
+
+    @abstractmethod
+    def scores(self, queries: Sequence[str]) -> Floats:
+        """Scores, queries by tools; higher is better."""
+
+    def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
+        """For each query its best `k` tools, best first; tools that score nothing are left out."""
+        results: list[list[Hit]] = []
+        for start in range(0, len(queries), _CHUNK):
+            for row in self.scores(queries[start : start + _CHUNK]):
+                results.append([Hit(self.tools[i], float(row[i])) for i in best(row, k) if row[i] > 0])
+        return results
