@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from box_world import chain_task, look, make_task, pack
 from hypothesis import given
 from hypothesis import strategies as st
 
+from box_world import chain_task, look, make_task, pack
 from toolwise.blueprints import ExecutedCall, executed_calls, follow, fulfil, resolved_arguments, same_json
 from toolwise.types import (
     Blueprint,

@@ -3,6 +3,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
 from box_world import (
     CATALOG,
     BoxWorld,
@@ -14,10 +18,6 @@ from box_world import (
     pack,
     pack_task,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pydantic import ValidationError
-
 from toolwise.search import BlueprintPolicy, ErrorRates, Mistake, SearchConfig, search
 from toolwise.types import Outcome, StopReason, Task, Trajectory
 
@@ -102,7 +102,7 @@ def test_a_task_of_calls_without_a_blueprint_is_a_policy_error() -> None:
 
 
 def test_rates_must_fit_into_one() -> None:
-    with pytest.raises(ValidationError, match="sum to 1.2"):
+    with pytest.raises(ValidationError, match=r"sum to 1\.2"):
         ErrorRates(wrong_tool=0.6, early_answer=0.6)
 
 

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import asyncio
 
-from box_world import CATALOG, BoxWorld, Script, ask, chain_task, give_up, pack_task, say
 from hypothesis import given
 from hypothesis import strategies as st
 
+from box_world import CATALOG, BoxWorld, Script, ask, chain_task, give_up, pack_task, say
 from toolwise.errors import ModelError
 from toolwise.ports import Policy, Step
 from toolwise.search import SearchConfig, Strategy, search

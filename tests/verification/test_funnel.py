@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from box_world import (
     CATALOG,
     BoxWorld,
@@ -17,9 +20,6 @@ from box_world import (
     pack_task,
     say,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from toolwise.ports import Policy, Step
 from toolwise.search import BlueprintPolicy, ErrorRates, Mistake, SearchConfig, search
 from toolwise.types import Message, Node, Outcome, RejectReason, Role, Task, ToolCall, Trajectory, Verdict
