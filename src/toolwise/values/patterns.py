@@ -1,0 +1,237 @@
+"""Strings from simple regular expressions, readable where the expression allows it.
+
+Supported: literals, escapes, classes, groups, alternatives, quantifiers and anchors. Look-around, back-references
+and Unicode properties are not; the caller validates the result in any case.
+"""
+
+from __future__ import annotations
+
+import random
+import string
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+_LOWER, _UPPER, _DIGITS = string.ascii_lowercase, string.ascii_uppercase, string.digits
+_CLASSES = {"d": _DIGITS, "w": _LOWER + _UPPER + _DIGITS + "_", "s": " "}
+_PRINTABLE = _LOWER + _UPPER + _DIGITS + " -_.,:;/@#&+=!?'()[]{}<>*%$~|^\"\\`"
+_CONTROLS = {"t": "\t", "n": "\n", "r": "\r", "f": "\f", "v": "\v"}
+_OPEN_REPEAT = 10
+"""An unbounded repetition goes this far beyond its minimum at most."""
+_MAX_REPEAT = 4096
+
+Words = Callable[[random.Random], str]
+
+
+class UnsupportedPatternError(ValueError):
+    """The expression uses something that this generator does not know."""
+
+
+@dataclass(slots=True)
+class _Part:
+    """A class of characters, or alternatives of sequences; repeated `low` to `high` times."""
+
+    characters: str = ""
+    choices: list[list[_Part]] = field(default_factory=list)
+    low: int = 1
+    high: int = 1
+
+
+class _Parser:
+    def __init__(self, pattern: str) -> None:
+        self._text = pattern
+        self._at = 0
+
+    def parse(self) -> list[list[_Part]]:
+        choices = self._alternatives()
+        if self._at < len(self._text):
+            raise UnsupportedPatternError(self._text)
+        return choices
+
+    def _peek(self) -> str:
+        return self._text[self._at : self._at + 1]
+
+    def _take(self) -> str:
+        if self._at >= len(self._text):
+            raise UnsupportedPatternError(self._text)
+        self._at += 1
+        return self._text[self._at - 1]
+
+    def _alternatives(self) -> list[list[_Part]]:
+        choices: list[list[_Part]] = [[]]
+        while (char := self._peek()) and char != ")":
+            if char == "|":
+                self._take()
+                choices.append([])
+            elif (part := self._atom()) is not None:
+                self._quantify(part)
+                choices[-1].append(part)
+        return choices
+
+    def _atom(self) -> _Part | None:
+        char = self._take()
+        if char in "^$":
+            return None
+        if char == "(":
+            return self._group()
+        if char == "[":
+            return _Part(self._class())
+        if char == ".":
+            return _Part(_LOWER + _DIGITS)
+        if char == "\\":
+            escaped = self._escape()
+            return None if escaped is None else _Part(escaped)
+        if char in "*+?":
+            raise UnsupportedPatternError(self._text)
+        return _Part(char)
+
+    def _group(self) -> _Part:
+        if self._peek() == "?":
+            self._take()
+            kind = self._take()
+            if kind == "P":
+                kind = self._take()
+            if kind == "<" and self._peek() not in "=!":
+                while self._take() != ">":
+                    pass
+            elif kind != ":":
+                raise UnsupportedPatternError(self._text)
+        choices = self._alternatives()
+        if self._take() != ")":
+            raise UnsupportedPatternError(self._text)
+        return _Part(choices=choices)
+
+    def _escape(self) -> str | None:
+        """The characters that an escape stands for; none for a boundary."""
+        char = self._take()
+        if char in _CLASSES:
+            return _CLASSES[char]
+        if char in "DWS":
+            return "".join(c for c in _PRINTABLE if c not in _CLASSES[char.lower()])
+        if char in "bBAzZ":
+            return None
+        if char in "xu":
+            return self._code_point(2 if char == "x" else 4)
+        if char in "pPk" or char.isdigit():
+            raise UnsupportedPatternError(self._text)
+        return _CONTROLS.get(char, char)
+
+    def _code_point(self, digits: int) -> str:
+        code = self._text[self._at : self._at + digits]
+        self._at += digits
+        try:
+            return chr(int(code, 16))
+        except ValueError:
+            raise UnsupportedPatternError(self._text) from None
+
+    def _class(self) -> str:
+        negated = self._peek() == "^"
+        if negated:
+            self._take()
+        found: list[str] = []
+        first = True
+        while (char := self._take()) != "]" or first:
+            first = False
+            characters = (self._escape() or "") if char == "\\" else char
+            if (
+                self._peek() == "-"
+                and self._text[self._at + 1 : self._at + 2] not in {"]", ""}
+                and len(characters) == 1
+            ):
+                self._take()
+                end = self._take()
+                end = (self._escape() or "") if end == "\\" else end
+                if len(end) != 1:
+                    raise UnsupportedPatternError(self._text)
+                stop = min(ord(end), ord(characters) + 255)
+                characters = "".join(map(chr, range(ord(characters), stop + 1)))
+            found.append(characters)
+        members = "".join(found)
+        if negated:
+            return "".join(c for c in _PRINTABLE if c not in members)
+        return "".join(c for c in members if c in _PRINTABLE) or members
+
+    def _quantify(self, part: _Part) -> None:
+        char = self._peek()
+        if char and char in "*+?":
+            self._take()
+            part.low, part.high = {"*": (0, _OPEN_REPEAT), "+": (1, 1 + _OPEN_REPEAT), "?": (0, 1)}[char]
+        elif char == "{" and (bounds := self._bounds()) is not None:
+            part.low, part.high = bounds
+        else:
+            return
+        if self._peek() in {"?", "+"} and self._peek():
+            self._take()
+
+    def _bounds(self) -> tuple[int, int] | None:
+        end = self._text.find("}", self._at)
+        low, comma, high = self._text[self._at + 1 : end].partition(",")
+        if end < 0 or not (low or comma) or not (low + high).isdigit():
+            return None
+        self._at = end + 1
+        least = int(low or 0)
+        most = int(high) if high else (least + _OPEN_REPEAT if comma else least)
+        if least > _MAX_REPEAT:
+            raise UnsupportedPatternError(self._text)
+        return least, max(least, min(most, _MAX_REPEAT))
+
+
+@lru_cache(maxsize=4096)
+def _parse(pattern: str) -> list[list[_Part]] | None:
+    try:
+        return _Parser(pattern).parse()
+    except (UnsupportedPatternError, RecursionError):
+        return None
+
+
+def from_pattern(pattern: str, rng: random.Random, words: Words) -> str | None:
+    """A string that the expression describes, or none if it is not supported.
+
+    `words` gives readable lower-case words, which fill long runs of a class that allows letters.
+    """
+    choices = _parse(pattern)
+    if choices is None or not any(choices):
+        return None
+    out: list[str] = []
+    _write(choices, rng, words, out)
+    return "".join(out)
+
+
+def _pick(rng: random.Random, count: int) -> int:
+    return int(rng.random() * count)
+
+
+def _write(choices: list[list[_Part]], rng: random.Random, words: Words, out: list[str]) -> None:
+    for part in choices[_pick(rng, len(choices))]:
+        high = min(part.high, part.low + _OPEN_REPEAT)
+        if part.choices:
+            optional = part.low == 0
+            count = (_pick(rng, 4) == 0 and high > 0) if optional else part.low
+            for _ in range(int(count)):
+                _write(part.choices, rng, words, out)
+        elif part.characters:
+            out.append(_run(part, high, rng, words))
+
+
+def _run(part: _Part, high: int, rng: random.Random, words: Words) -> str:
+    """A repetition of a class: a word where one fits, else single characters, lower case and digits preferred."""
+    allowed = part.characters
+    if part.high >= 6 and part.low <= 8 and all(c in allowed for c in _LOWER):
+        text = words(rng)[: part.high]
+        return text + "".join(_one(allowed, rng) for _ in range(part.low - len(text)))
+    low = part.low if part.low or high <= 1 else min(3, high)
+    if high == 1 and part.low == 0:
+        return _one(allowed, rng) if _pick(rng, 4) == 0 else ""
+    count = low + _pick(rng, high - low + 1)
+    return "".join(_one(allowed, rng) for _ in range(count))
+
+
+@lru_cache(maxsize=4096)
+def _preferred(allowed: str) -> str:
+    plain = "".join(c for c in allowed if c in _LOWER or c in _DIGITS)
+    return plain or "".join(c for c in allowed if c.isalnum()) or allowed
+
+
+def _one(allowed: str, rng: random.Random) -> str:
+    characters = _preferred(allowed)
+    return characters[_pick(rng, len(characters))]
