@@ -1,0 +1,1 @@
+"""Wording: from documentation and values to plain English."""
