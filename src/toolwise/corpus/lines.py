@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -29,7 +29,8 @@ def written_aside(path: Path) -> Iterator[Path]:
         cause = error.strerror or str(error)
         raise RunError(f"cannot write {path}: {cause}; free some space or choose another folder") from error
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
 
 
 @contextmanager
