@@ -1,0 +1,379 @@
+"""What each action does to the state, and what it answers."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import replace
+
+from toolwise.resources import Action, Operation
+from toolwise.schemas import schema_type
+from toolwise.text import identifier_words
+from toolwise.types import HttpBinding, Json, Schema, canonical_json
+from toolwise.values import NoValueError, ValueGenerator
+from toolwise.worlds.records import Record, WorldState, storage_key
+from toolwise.worlds.responses import ResponseWriter
+from toolwise.worlds.tooling import KnownTool, record_schema
+
+_LIMITS = frozenset(
+    {
+        "limit", "maxresults", "pagesize", "perpage", "maxitems", "top", "first", "count", "size", "max", "pagelimit",
+        "maxrecords",
+    }
+)  # fmt: skip
+_GIVEN = frozenset({"example", "examples", "default"})
+"""An id must be new, so what the document proposes is not for it."""
+_MAX_LISTED = 10
+_MAX_IDS = 1000
+"""Attempts to find a free id."""
+
+Arguments = Mapping[str, Json]
+
+
+class RefusedError(Exception):
+    """The world refuses a valid call."""
+
+    def __init__(self, message: str, parameter: str) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+
+
+class NotFoundError(RefusedError):
+    """The record that the arguments name does not exist."""
+
+
+class ExistsError(RefusedError):
+    """The record to be created exists already."""
+
+
+class Crud:
+    """Runs operations on states for one world seed."""
+
+    def __init__(self, writer: ResponseWriter, seed: int) -> None:
+        self._writer = writer
+        self._seed = str(seed)
+        self._values = ValueGenerator()
+
+    def run(self, known: KnownTool, arguments: Arguments, state: WorldState) -> tuple[Json, WorldState]:
+        """(response body, next state). Raises NotFoundError, ExistsError."""
+        operation = known.operation
+        if operation is None:
+            return self._plain(known, arguments, {}), self._act(known, arguments, state)
+        self._require_parent(known, operation, arguments, state)
+        if operation.action is Action.CREATE:
+            return self._create(known, operation, arguments, state)
+        if operation.action is Action.LIST:
+            return self._list(known, operation, arguments, state), state
+        if not _addresses(operation, arguments):
+            return self._plain(known, arguments, {}), self._act(known, arguments, state)
+        return self._on_record(known, operation, arguments, state)
+
+    # --- the five actions -------------------------------------------------------------------------------------
+
+    def _create(
+        self, known: KnownTool, operation: Operation, arguments: Arguments, state: WorldState
+    ) -> tuple[Json, WorldState]:
+        scope = scope_of(operation, arguments)
+        chosen = operation.keys[-1] if operation.keys else operation.key_parameter
+        given = arguments.get(chosen) if chosen is not None else None
+        named: dict[str, Json] = {}
+        if given is not None and chosen is not None:
+            record_id = self._chosen_id(known, operation, scope, given)
+            found = state.find(known.resource, given if record_id is None else record_id, scope)
+            if found is not None and not operation.upsert and not found[1].deleted:
+                raise ExistsError(f"{_noun(operation)} '{given}' already exists.", chosen)
+            if record_id is None:
+                named[chosen] = given
+            if found is not None:
+                return self._replace(known, arguments, found, state)
+        else:
+            record_id = None
+        if record_id is None:
+            record_id = self._made_id(known, operation, arguments, scope, state)
+        record = self._record(
+            known, record_id, scope, {**known.fields(arguments), **named}, tuple(map(str, named.values()))
+        )
+        key = storage_key(record_id, scope)
+        state = state.put(known.resource, key, record)
+        return self._show(known, operation, arguments, key, record), state
+
+    def _replace(
+        self, known: KnownTool, arguments: Arguments, found: tuple[str, Record], state: WorldState
+    ) -> tuple[Json, WorldState]:
+        key, old = found
+        record = replace(old, fields={**old.fields, **known.fields(arguments)}, deleted=False)
+        assert known.operation is not None  # noqa: S101 - only records of operations are replaced
+        return self._show(known, known.operation, arguments, key, record), state.put(known.resource, key, record)
+
+    def _list(self, known: KnownTool, operation: Operation, arguments: Arguments, state: WorldState) -> Json:
+        tool = known.tool
+        scope = scope_of(operation, arguments)
+        item = record_schema(tool, operation)
+        records = state.within(known.resource, scope)
+        if item is None or tool.returns is None or operation.items_field is None:
+            return self._plain(known, arguments, {})
+        wanted = self._filters(known, item, arguments)
+        chosen = [pair for pair in records if _matches(pair[1], wanted)]
+        limit = min((v for name, v in arguments.items() if _limits(name) and isinstance(v, int)), default=_MAX_LISTED)
+        shown = [self._item(known, item, key, record) for key, record in chosen[: max(1, min(limit, _MAX_LISTED))]]
+        if operation.items_field == "":
+            return self._writer.shrink(shown)
+        body = self._writer.listing(
+            tool.returns, tool.definitions, self._text(tool.id, _canonical(arguments)), operation.items_field, shown
+        )
+        return self._writer.shrink(body, frozenset({operation.items_field, *known.alias_fields, known.id_field or ""}))
+
+    def _on_record(
+        self, known: KnownTool, operation: Operation, arguments: Arguments, state: WorldState
+    ) -> tuple[Json, WorldState]:
+        """GET, UPDATE, DELETE and OTHER on one record, which must exist unless it is a singleton."""
+        parameter = operation.keys[-1]
+        scope = scope_of(operation, arguments)
+        found = state.find(known.resource, arguments[parameter], scope)
+        if found is None and operation.singleton:
+            found = storage_key(arguments[parameter], scope), Record(arguments[parameter], scope)
+        elif found is None or (found[1].deleted and operation.action is not Action.UPDATE):
+            raise NotFoundError(f"{_noun(operation)} '{arguments[parameter]}' not found.", parameter)
+        key, record = found
+        if operation.action is Action.UPDATE:
+            fields = {name: v for name, v in known.fields(arguments).items() if name != known.id_field}
+            changed = replace(record, fields={**record.fields, **fields}, deleted=False)
+            state = state.put(known.resource, key, changed)
+            if not fields:
+                state = self._act(known, arguments, state)
+            return self._show(known, operation, arguments, key, changed), state
+        if operation.action is Action.DELETE:
+            body = self._show(known, operation, arguments, key, record)
+            if operation.singleton:
+                return body, state.put(known.resource, key, replace(record, fields={}, deleted=True))
+            return body, state.remove(known.resource, key)
+        body = self._show(known, operation, arguments, key, record)
+        return body, state if operation.action is Action.GET else self._act(known, arguments, state)
+
+    # --- preparing --------------------------------------------------------------------------------------------
+
+    def prepare(self, known: KnownTool, operation: Operation, arguments: Arguments, state: WorldState) -> WorldState:
+        """The state in which the call finds its record, its parent, and in a list something."""
+        state = self._prepare_parent(known, operation, arguments, state)
+        scope = scope_of(operation, arguments)
+        if operation.action is Action.LIST:
+            return self._prepare_list(known, operation, arguments, scope, state)
+        if operation.action is Action.CREATE or not _addresses(operation, arguments):
+            return state
+        value = arguments[operation.keys[-1]]
+        found = state.find(known.resource, value, scope)
+        if operation.singleton:
+            revived = found is not None and found[1].deleted
+            return state.put(known.resource, found[0], replace(found[1], deleted=False)) if revived and found else state
+        if found is not None:
+            return state
+        field = operation.id_field
+        if field is None or field == known.id_field or field not in known.alias_fields:
+            record = self._record(known, value, scope, {}, ())
+        else:
+            made = self._made_id(known, operation, arguments, scope, state)
+            record = self._record(known, made, scope, {field: value}, (str(value),))
+        return state.put(known.resource, storage_key(record.id, scope), record)
+
+    def _prepare_list(
+        self, known: KnownTool, operation: Operation, arguments: Arguments, scope: Arguments, state: WorldState
+    ) -> WorldState:
+        item = record_schema(known.tool, operation)
+        if item is None:
+            return state
+        wanted = self._filters(known, item, arguments)
+        present = sum(_matches(record, wanted) for _, record in state.within(known.resource, scope))
+        goal = 1 + int(self._writer.seeded(self._seed, known.resource, _canonical(dict(scope))).random() * 3)
+        for _ in range(goal - present):
+            record_id = self._made_id(known, operation, arguments, scope, state)
+            record = self._record(known, record_id, scope, wanted, ())
+            state = state.put(known.resource, storage_key(record_id, scope), record)
+        return state
+
+    def _prepare_parent(
+        self, known: KnownTool, operation: Operation, arguments: Arguments, state: WorldState
+    ) -> WorldState:
+        parent = _parent_of(known, operation, arguments)
+        if parent is None or state.find(known.parent, parent[1], parent[2]) is not None:
+            return state
+        return state.put(known.parent, storage_key(parent[1], parent[2]), Record(parent[1], parent[2]))
+
+    def _require_parent(self, known: KnownTool, operation: Operation, arguments: Arguments, state: WorldState) -> None:
+        """A parent must exist if its resource ever had a record in this world; else it is taken on trust."""
+        if not known.parent or not state.knows(known.parent):
+            return
+        parent = _parent_of(known, operation, arguments)
+        if parent is not None and state.find(known.parent, parent[1], parent[2]) is None:
+            raise NotFoundError(f"{_last_word(known.parent)} '{parent[1]}' not found.", parent[0])
+
+    # --- ids and fields ---------------------------------------------------------------------------------------
+
+    def _chosen_id(self, known: KnownTool, operation: Operation, scope: Arguments, given: Json) -> Json:
+        """The id of a record that the caller names; none if the name is only another way to find it."""
+        if operation.key_prefix and "parent" in scope and "/" not in str(given):
+            return f"{scope['parent']}/{operation.key_prefix}/{given}"
+        by_path = isinstance(known.tool.binding, HttpBinding)
+        if by_path or known.id_field is None or operation.key_parameter == known.id_field or operation.keys:
+            return given
+        return None
+
+    def _made_id(
+        self, known: KnownTool, operation: Operation, arguments: Arguments, scope: Arguments, state: WorldState
+    ) -> Json:
+        """An id that no record of the resource has; it depends on the call and on which ids are taken."""
+        schema = self._field_schema(known, known.id_field)
+        name = known.id_field or "id"
+        for attempt in range(_MAX_IDS):
+            rng = self._writer.seeded(self._seed, known.resource, _canonical(arguments), str(attempt))
+            if operation.key_prefix and "parent" in scope:
+                slug = self._values.draw(rng, {"type": "string"}, {}, "name")
+                made: Json = f"{scope['parent']}/{operation.key_prefix}/{slug}"
+            else:
+                made = self._draw_id(rng, schema, known, name)
+            if state.find(known.resource, made, {}) is None:
+                return made
+        return f"{_canonical(arguments)}-{len(state.of(known.resource))}"
+
+    def _draw_id(self, rng: random.Random, schema: Schema | None, known: KnownTool, name: str) -> Json:
+        plain = {key: value for key, value in (schema or {"type": "string"}).items() if key not in _GIVEN}
+        try:
+            made = self._values.draw(rng, plain, known.tool.definitions, name)
+        except NoValueError:
+            made = None
+        return made if isinstance(made, str | int) and not isinstance(made, bool) else f"{rng.getrandbits(40):x}"
+
+    def _field_schema(self, known: KnownTool, field: str | None) -> Schema | None:
+        if field is None or known.model is None:
+            return None
+        shape = self._writer.shape(known.model, known.tool.definitions)
+        return shape.properties.get(field)
+
+    def _record(
+        self, known: KnownTool, record_id: Json, scope: Arguments, fields: Arguments, aliases: tuple[str, ...]
+    ) -> Record:
+        """A record with a value for every field by which some tool may look for it."""
+        given = {name: value for name, value in fields.items() if name != known.id_field}
+        seed = self._text(known.resource, storage_key(record_id, scope))
+        for field in known.alias_fields:
+            schema = self._field_schema(known, field)
+            if field not in given and schema is not None:
+                given[field] = self._draw_id(self._writer.seeded(seed, field), schema, known, field)
+            if field in given and str(given[field]) not in aliases:
+                aliases = (*aliases, str(given[field]))
+        return Record(record_id, dict(scope), given, aliases)
+
+    # --- answers ----------------------------------------------------------------------------------------------
+
+    def _show(self, known: KnownTool, operation: Operation, arguments: Arguments, key: str, record: Record) -> Json:
+        """The response of an operation on one record."""
+        values = _values_of(known, record)
+        tool = known.tool
+        if tool.returns is None:
+            return {} if operation.action in {Action.DELETE, Action.OTHER} else values
+        field = operation.record_field
+        seed = self._text(known.resource, key)
+        protected = frozenset(values)
+        limits = self._writer.limits
+        if field == "":
+            body = self._writer.record(tool.returns, tool.definitions, seed, values, limits.max_fields)
+            return self._writer.shrink(body, protected)
+        own = self._text(tool.id, _canonical(arguments))
+        if field is None:
+            ids = {n: v for n, v in values.items() if n == known.id_field or n in known.alias_fields}
+            return self._writer.shrink(self._writer.body(tool.returns, tool.definitions, own, ids), protected)
+        inner = self._writer.shape(tool.returns, tool.definitions).properties[field]
+        shown = self._writer.record(inner, tool.definitions, seed, values, limits.max_fields)
+        body = self._writer.record(tool.returns, tool.definitions, own, {field: shown}, 2)
+        return self._writer.shrink({**body, field: shown}, protected | {field})
+
+    def _item(self, known: KnownTool, item: Schema, key: str, record: Record) -> Json:
+        """A record in a list: an object, or just its id where the list is of scalars."""
+        if schema_type(item) in {"string", "integer", "number"}:
+            return record.id
+        limits = self._writer.limits
+        seed = self._text(known.resource, key)
+        return self._writer.record(item, known.tool.definitions, seed, _values_of(known, record), limits.max_listed)
+
+    def _plain(self, known: KnownTool, arguments: Arguments, values: Arguments) -> Json:
+        """A response that shows no record: it depends on the tool and its arguments alone, and echoes them."""
+        tool = known.tool
+        if tool.returns is None:
+            return {}
+        seed = self._text(tool.id, _canonical(arguments))
+        return self._writer.shrink(self._writer.body(tool.returns, tool.definitions, seed, {**arguments, **values}))
+
+    def _filters(self, known: KnownTool, item: Schema, arguments: Arguments) -> dict[str, Json]:
+        """Arguments of a list call that name a field of its records."""
+        operation = known.operation
+        scope = operation.scope if operation is not None else ()
+        shape = self._writer.shape(item, known.tool.definitions)
+        scalars = {
+            name: value
+            for name, value in arguments.items()
+            if name not in scope and isinstance(value, str | int) and not _limits(name)
+        }
+        return self._writer.known(shape, scalars, known.tool.definitions)
+
+    def _act(self, known: KnownTool, arguments: Arguments, state: WorldState) -> WorldState:
+        if known.reads:
+            return state
+        return state.act(f"{known.tool.id} {_canonical(arguments)}", once=bool(known.tool.hints.idempotent))
+
+    def _text(self, *parts: str) -> str:
+        return "\0".join((self._seed, *parts))
+
+
+def scope_of(operation: Operation, arguments: Arguments) -> dict[str, Json]:
+    """Which collection a call addresses; for resource names the parent's name, also taken from the record's own."""
+    if operation.key_prefix:
+        if operation.scope:
+            value = arguments.get(operation.scope[-1])
+        else:
+            value = str(arguments.get(operation.keys[-1], "")).rsplit("/", 2)[0] if operation.keys else None
+        return {"parent": value} if value else {}
+    return {name: arguments[name] for name in operation.scope if name in arguments}
+
+
+def _parent_of(
+    known: KnownTool, operation: Operation, arguments: Arguments
+) -> tuple[str, Json, dict[str, Json]] | None:
+    """(parameter, id, scope) of the parent record that a call names."""
+    names = operation.scope + (operation.keys if operation.singleton else ())
+    if not known.parent or not names or names[-1] not in arguments:
+        return None
+    value = arguments[names[-1]]
+    if operation.key_prefix:
+        above = str(value).rsplit("/", 2)[0]
+        return names[-1], value, {"parent": above} if above != value else {}
+    return names[-1], value, {name: arguments[name] for name in names[:-1] if name in arguments}
+
+
+def _addresses(operation: Operation, arguments: Arguments) -> bool:
+    return bool(operation.keys) and arguments.get(operation.keys[-1]) is not None
+
+
+def _values_of(known: KnownTool, record: Record) -> dict[str, Json]:
+    """All that is explicitly known of a record, the id first."""
+    identity = {} if known.id_field is None else {known.id_field: record.id}
+    return {**identity, **record.fields, **{n: v for n, v in record.scope.items() if n not in record.fields}}
+
+
+def _matches(record: Record, wanted: Arguments) -> bool:
+    """Does nothing that is explicitly known of the record contradict the filters?"""
+    return all(record.fields.get(name, value) == value for name, value in wanted.items())
+
+
+def _limits(name: str) -> bool:
+    return "".join(identifier_words(name)) in _LIMITS
+
+
+def _noun(operation: Operation) -> str:
+    return _last_word(operation.resource)
+
+
+def _last_word(resource: str) -> str:
+    return resource.rsplit(":", 1)[-1].rsplit("/", 1)[-1]
+
+
+def _canonical(value: Json) -> str:
+    return canonical_json(value).decode()

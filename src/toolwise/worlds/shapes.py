@@ -1,0 +1,109 @@
+"""Which fields of a response schema are worth showing, decided once a schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from toolwise.schemas import merged, schema_type
+from toolwise.text import identifier_words
+from toolwise.types import Json, Schema
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_NOISE = frozenset(
+    _words(
+        "etag kind selflink self link links warning warnings metadata headers header debug request requestid "
+        "fingerprint deprecated internal raw trace"
+    )
+)
+_PAGING = frozenset({"token", "cursor", "marker", "continuation"})
+_TELLING = _words(
+    "id name title displayname display_name status state email type summary description created_at createdat "
+    "createtime creationtimestamp created amount price total currency url size count version"
+)
+_RANK = {name: rank for rank, name in enumerate(_TELLING)}
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "object": dict,
+    "null": type(None),
+}
+_SCALARS = frozenset({"string", "integer", "number", "boolean"})
+
+
+def is_paging(name: str) -> bool:
+    """Does a field carry the way to a next page (which no simulated list has)?"""
+    words = identifier_words(name)
+    if not words:
+        return False
+    if words[0] in {"next", "previous", "prev"} or ("page" in words and words[-1] in _PAGING):
+        return True
+    return words[-1] in {"cursor", "marker", "continuation"} or words[-2:] in {("has", "more"), ("is", "truncated")}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """An object schema, its references followed one level deep."""
+
+    schema: Schema
+    """The schema as given; kept so that its identity stays its own."""
+    properties: Mapping[str, Schema]
+    required: tuple[str, ...]
+    ranked: tuple[str, ...]
+    """All fields but paging, the most telling first: required, then well-known names, then scalars, then the rest."""
+    by_words: Mapping[tuple[str, ...], str]
+    """A field's words -> its name."""
+
+    def field(self, name: str) -> str | None:
+        """The field of that name, however it is spelt."""
+        return name if name in self.properties else self.by_words.get(identifier_words(name))
+
+
+def shape_of(schema: Schema, definitions: Mapping[str, Schema]) -> Shape:
+    """Read an object schema."""
+    whole = merged(schema, definitions)
+    given = whole.get("properties")
+    properties = {name: merged(part, definitions) for name, part in given.items()} if isinstance(given, dict) else {}
+    required = tuple(name for name in whole.get("required") or () if name in properties and not is_paging(name))
+
+    def rank(name: str) -> tuple[int, int]:
+        if name in required:
+            return (0, 0)
+        scalar = schema_type(properties[name]) in _SCALARS
+        if scalar and name.lower() in _RANK:
+            return (1, _RANK[name.lower()])
+        words = identifier_words(name)
+        noise = any(word in _NOISE for word in words)
+        if noise or not words:
+            return (5, 0)
+        if scalar and words[-1] in {"id", "name", "status", "state"}:
+            return (2, 0)
+        return (3 if scalar else 4, 0)
+
+    ranked = tuple(sorted((name for name in properties if not is_paging(name)), key=rank))
+    by_words = {identifier_words(name): name for name in reversed(list(properties))}
+    return Shape(schema, properties, required, ranked, by_words)
+
+
+def fits(value: Json, schema: Schema, definitions: Mapping[str, Schema]) -> bool:
+    """Is a value of the schema's type and, where it lists some, one of its values? Objects are not looked into."""
+    kind = schema_type(schema)
+    if kind == "any":
+        return True
+    enum = schema.get("enum")
+    if isinstance(enum, list) and value not in enum:
+        return False
+    if kind == "array":
+        items = schema.get("items")
+        if not isinstance(value, list):
+            return False
+        inner = merged(items, definitions) if isinstance(items, dict) else {}
+        return all(fits(element, inner, definitions) for element in value)
+    expected = _TYPES.get(kind, object)
+    return isinstance(value, expected) and (kind == "boolean" or not isinstance(value, bool))

@@ -1,0 +1,86 @@
+"""The simulated world: any tool with a schema runs at once: arguments checked, responses seeded, records kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from toolwise.errors import WorldError
+from toolwise.types import Json, Observation, Task, ToolCall, ToolErrorKind
+from toolwise.worlds.crud import Crud, ExistsError, NotFoundError
+from toolwise.worlds.records import WorldState, load_state
+from toolwise.worlds.responses import ResponseLimits, ResponseWriter
+from toolwise.worlds.tooling import Toolbox, ToolsetSource
+
+
+class SimulatedWorld:
+    """Runs every tool of a source of toolsets from its schemas alone. See `docs/world.md`.
+
+    The same seed, start state and calls give the same observations and states. Compiled schemas and shapes are
+    shared by all sessions of one world; use one world for one thread.
+    """
+
+    name = "simulated"
+    can_fork = True
+
+    def __init__(self, tools: ToolsetSource, limits: ResponseLimits | None = None) -> None:
+        self._toolbox = Toolbox(tools)
+        self._writer = ResponseWriter(limits or ResponseLimits())
+
+    def open(self, task: Task) -> SimulatedSession:
+        """A fresh session in the task's start state; only the task's candidates, if it has any, can be called."""
+        return SimulatedSession(self._toolbox, self._writer, task)
+
+
+class SimulatedSession:
+    """One run of one task."""
+
+    def __init__(self, toolbox: Toolbox, writer: ResponseWriter, task: Task) -> None:
+        self._toolbox = toolbox
+        self._crud = Crud(writer, task.world.seed)
+        self._candidates = frozenset(task.candidates)
+        self._state = load_state(task.world.start)
+
+    async def call(self, call: ToolCall) -> Observation:
+        """Run a tool; whatever goes wrong is an Observation with an error."""
+        return self.run(call)
+
+    def run(self, call: ToolCall) -> Observation:
+        """As `call`, for code that is not asynchronous."""
+        known = self._toolbox.find(call.name)
+        if known is None or (self._candidates and call.name not in self._candidates):
+            return _failure(404, ToolErrorKind.UNKNOWN_TOOL, f"There is no tool named '{call.name}'.", "")
+        problem = self._toolbox.checker(known).problem(call.arguments)
+        if problem is not None:
+            return _failure(400, ToolErrorKind.INVALID_ARGUMENTS, problem.message, problem.field)
+        try:
+            body, self._state = self._crud.run(known, call.arguments, self._state)
+        except NotFoundError as error:
+            return _failure(404, ToolErrorKind.NOT_FOUND, str(error), error.parameter)
+        except ExistsError as error:
+            return _failure(409, ToolErrorKind.CONFLICT, str(error), error.parameter)
+        return Observation(status=200, body=body)
+
+    def state(self) -> Mapping[str, Json]:
+        """The whole state as a JSON object: `records` by resource, and `acts`; empty if nothing ever happened."""
+        return self._state.as_json()
+
+    def snapshot(self) -> object:
+        """The present state, which is immutable: free whatever its size."""
+        return self._state
+
+    def restore(self, snapshot: object) -> None:
+        """Go back to a snapshot. Raises WorldError for something else."""
+        if not isinstance(snapshot, WorldState):
+            raise WorldError("this is no snapshot of a simulated session; pass what snapshot() gave")
+        self._state = snapshot
+
+    def prepare(self, call: ToolCall) -> None:
+        """Make the records exist that the call needs to succeed; an unknown tool needs none."""
+        known = self._toolbox.find(call.name)
+        if known is not None and known.operation is not None:
+            self._state = self._crud.prepare(known, known.operation, call.arguments, self._state)
+
+
+def _failure(status: int, kind: ToolErrorKind, message: str, field: str) -> Observation:
+    error = {"code": kind.value, "message": message, **({"field": field} if field else {})}
+    return Observation(status=status, body={"error": error}, error=kind)

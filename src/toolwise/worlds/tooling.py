@@ -1,0 +1,182 @@
+"""What a world needs to know of a tool, worked out once: its operation, its schema check, whether it only reads."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+from toolwise.resources import Action, Operation, recognise
+from toolwise.schemas import merged
+from toolwise.text import identifier_words
+from toolwise.types import HttpBinding, Json, ParameterLocation, Schema, Tool, Toolset
+from toolwise.worlds.arguments import ArgumentChecker
+
+_READING_WORDS = frozenset(
+    {
+        "get", "list", "describe", "search", "query", "find", "read", "fetch", "retrieve", "show", "count", "check",
+        "validate", "verify", "lookup", "view", "preview", "estimate", "calculate", "compare", "scan", "select",
+        "detect", "analyze", "predict", "classify", "translate", "download", "head", "test", "poll",
+    }
+)  # fmt: skip
+_FIELD_LOCATIONS = frozenset({ParameterLocation.BODY, ParameterLocation.WHOLE_BODY})
+_MAX_CHECKERS = 4096
+
+
+class ToolsetSource(Protocol):
+    """Where toolsets come from; a Catalog is one."""
+
+    def toolset(self, name: str) -> Toolset:
+        """Raises KeyError."""
+        ...
+
+
+@dataclass(frozen=True)
+class KnownTool:
+    """A tool as the world sees it."""
+
+    tool: Tool
+    operation: Operation | None
+    resource: str
+    """`toolset:resource`; empty where none is recognised."""
+    parent: str
+    """Likewise the parent's."""
+    id_field: str | None
+    """The field that carries the resource's ids."""
+    alias_fields: tuple[str, ...]
+    """Other fields by which some tool of the resource finds its records."""
+    model: Schema | None
+    """The record's schema, as the tool that shows it best returns it."""
+
+    @cached_property
+    def reads(self) -> bool:
+        """Does a call leave the world as it is? The document's hint, else the method, action or verb."""
+        hint = self.tool.hints.read_only
+        if hint is not None:
+            return hint
+        if self.operation is not None and self.operation.action is not Action.OTHER:
+            return self.operation.action in {Action.GET, Action.LIST}
+        if isinstance(self.tool.binding, HttpBinding) and self.tool.binding.method.upper() in {"GET", "HEAD"}:
+            return True
+        words = identifier_words(self.tool.name.rsplit(".", 1)[-1])
+        return bool(words) and words[0] in _READING_WORDS
+
+    @cached_property
+    def field_names(self) -> tuple[str, ...]:
+        """Parameters whose values become fields of the record; a whole body's own fields do."""
+        operation, binding = self.operation, self.tool.binding
+        if operation is None:
+            return ()
+        identity = {*operation.keys, *operation.scope}
+        names = [name for name in self.tool.properties if name not in identity]
+        if isinstance(binding, HttpBinding) and binding.locations:
+            names = [name for name in names if binding.locations.get(name) in _FIELD_LOCATIONS]
+        return tuple(names)
+
+    def fields(self, arguments: Mapping[str, Json]) -> dict[str, Json]:
+        """The record fields that a call gives."""
+        made: dict[str, Json] = {}
+        locations = self.tool.binding.locations if isinstance(self.tool.binding, HttpBinding) else {}
+        for name in self.field_names:
+            if name not in arguments:
+                continue
+            value = arguments[name]
+            if locations.get(name) is ParameterLocation.WHOLE_BODY and isinstance(value, dict):
+                made.update(value)
+            else:
+                made[name] = value
+        return made
+
+
+class Toolbox:
+    """Known tools and compiled argument checks, by tool id; built on first use."""
+
+    def __init__(self, source: ToolsetSource) -> None:
+        self._source = source
+        self._toolsets: dict[str, dict[str, KnownTool]] = {}
+        self._checkers: OrderedDict[str, ArgumentChecker] = OrderedDict()
+
+    def find(self, tool_id: str) -> KnownTool | None:
+        """The tool of that id, or none."""
+        toolset, _, name = tool_id.partition(".")
+        known = self._toolsets.get(toolset)
+        if known is None:
+            try:
+                known = know(self._source.toolset(toolset))
+            except KeyError:
+                return None
+            self._toolsets[toolset] = known
+        return known.get(name)
+
+    def checker(self, known: KnownTool) -> ArgumentChecker:
+        """The tool's compiled schema check; the least recently used are forgotten beyond a few thousand."""
+        checker = self._checkers.get(known.tool.id)
+        if checker is None:
+            checker = self._checkers[known.tool.id] = ArgumentChecker(known.tool)
+            if len(self._checkers) > _MAX_CHECKERS:
+                self._checkers.popitem(last=False)
+        else:
+            self._checkers.move_to_end(known.tool.id)
+        return checker
+
+
+_MODEL_ORDER = (Action.GET, Action.LIST, Action.CREATE, Action.UPDATE, Action.OTHER, Action.DELETE)
+
+
+def record_schema(tool: Tool, operation: Operation) -> Schema | None:
+    """The schema of the record, or of the listed records, in a tool's response."""
+    if tool.returns is None:
+        return None
+    field = operation.items_field if operation.action is Action.LIST else operation.record_field
+    if field is None:
+        return None
+    found = merged(tool.returns, tool.definitions)
+    if field:
+        found = merged((found.get("properties") or {}).get(field) or {}, tool.definitions)
+    if operation.action is Action.LIST:
+        found = merged(found.get("items") or {}, tool.definitions)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Resource:
+    """What the tools of one resource agree on."""
+
+    id_field: str | None
+    alias_fields: tuple[str, ...]
+    model: Schema | None
+
+
+def _agree(members: list[tuple[Tool, Operation]]) -> _Resource:
+    ordered = sorted(members, key=lambda member: _MODEL_ORDER.index(member[1].action))
+    schemas = (record_schema(tool, operation) for tool, operation in ordered)
+    model = next((schema for schema in schemas if schema and schema.get("properties")), None)
+    fields = [op.id_field for _, op in members if op.id_field is not None]
+    made = [op.id_field for _, op in members if op.id_field is not None and op.action is Action.CREATE]
+    id_field = next(iter(made or fields), None)
+    named = [op.id_field for _, op in members if op.id_field is not None and op.keys]
+    chosen = [op.key_parameter for _, op in members if op.key_parameter is not None and op.key_parameter in fields]
+    aliases = tuple(f for f in dict.fromkeys([*named, *chosen]) if f != id_field)
+    return _Resource(id_field, aliases, model)
+
+
+def know(toolset: Toolset) -> dict[str, KnownTool]:
+    """Tool name -> what a world needs to know of it."""
+    operations = recognise(toolset)
+    groups: dict[str, list[tuple[Tool, Operation]]] = {}
+    for tool in toolset.tools:
+        if (operation := operations.get(tool.name)) is not None:
+            groups.setdefault(operation.resource, []).append((tool, operation))
+    resources = {resource: _agree(members) for resource, members in groups.items()}
+    return {tool.name: _known(toolset.name, tool, operations.get(tool.name), resources) for tool in toolset.tools}
+
+
+def _known(toolset: str, tool: Tool, operation: Operation | None, resources: Mapping[str, _Resource]) -> KnownTool:
+    if operation is None:
+        return KnownTool(tool, None, "", "", None, (), None)
+    parent = f"{toolset}:{operation.parent}" if operation.parent else ""
+    agreed = resources[operation.resource]
+    resource = f"{toolset}:{operation.resource}"
+    return KnownTool(tool, operation, resource, parent, agreed.id_field, agreed.alias_fields, agreed.model)
