@@ -77,7 +77,7 @@ class Drafter:
             return RejectReason.CALL_FAILED
         clauses = self.clauses(plan, blueprint, draw.rng)
         stated = [call.arguments for call in blueprint.calls]
-        facts = self._facts(clauses, execution, draw.rng)
+        facts = self._facts(plan, clauses, execution, draw.rng)
         if not facts and not execution.changed:
             return RejectReason.UNGROUNDED
         instruction = write_instruction(clauses, [fact.label for fact in facts], draw.rng)
@@ -151,12 +151,15 @@ class Drafter:
             )
         return parts
 
-    @staticmethod
-    def _facts(clauses: Sequence[ClauseParts], execution: Execution, rng: random.Random) -> list[Fact]:
+    def _facts(
+        self, plan: Plan, clauses: Sequence[ClauseParts], execution: Execution, rng: random.Random
+    ) -> list[Fact]:
         stated = " ".join(statement.text for clause in clauses for statement in clause.statements)
         if execution.changed and rng.random() < 0.35:
             return []
-        return pick_facts(execution.observations[-1].body, stated, rng)
+        return pick_facts(
+            execution.observations[-1].body, self.pool.promised(plan.calls[-1].spec.tool), stated, rng
+        )
 
     def sound(self, instruction: str, candidates: Sequence[str], stated: Sequence[Mapping[str, Json]]) -> bool:
         """Names no candidate, states every value, and is not too long."""

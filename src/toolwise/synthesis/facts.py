@@ -45,6 +45,8 @@ def _label(path: tuple[str | int, ...], full: bool) -> str:
     """`status`; with its holder's name where `full`; `name of the first instance` inside a list."""
     names = [part for part in path if isinstance(part, str)]
     words = list(identifier_words(names[-1]))
+    if path[-1] == 0:
+        return f"first {' '.join([*words[:-1], singular(words[-1])])}"
     if 0 in path:
         holder = [part for part in path[: path.index(0)] if isinstance(part, str)]
         noun = list(identifier_words(holder[-1])) if holder else ["item"]
@@ -56,9 +58,10 @@ def _label(path: tuple[str | int, ...], full: bool) -> str:
     return " ".join(words)
 
 
-def candidate_facts(body: Json, stated: str) -> list[Fact]:
+def candidate_facts(body: Json, promised: frozenset[str], stated: str) -> list[Fact]:
     """The facts that can be asked of a response, each with a label that fits no other scalar of it.
 
+    `promised` are the field names of the response's schema: what a free-form map happens to hold is not asked for.
     `stated` is the instruction so far: a value that it holds already is worth little as a question.
     """
     found = list(_scalars(body))
@@ -78,8 +81,8 @@ def candidate_facts(body: Json, stated: str) -> list[Fact]:
         text = scalar_text(value)
         if not re.fullmatch(r"[a-z0-9 ]{2,48}", label) or not _FACT.fullmatch(text):
             continue
-        name = "".join(identifier_words(str(next(part for part in reversed(path) if isinstance(part, str)))))
-        if name in _PLUMBING:
+        names = [part for part in path if isinstance(part, str)]
+        if not set(names) <= promised or "error" in names or "".join(identifier_words(names[-1])) in _PLUMBING:
             continue
         facts.append(Fact(label, text, _weight(path, value, text, stated)))
     return facts
@@ -92,9 +95,9 @@ def _weight(path: tuple[str | int, ...], value: Json, text: str, stated: str) ->
     return weight * (0.3 if len(text) < 2 or len(text) > 30 else 1.0)
 
 
-def pick_facts(body: Json, stated: str, rng: random.Random) -> list[Fact]:
+def pick_facts(body: Json, promised: frozenset[str], stated: str, rng: random.Random) -> list[Fact]:
     """One fact of a response, now and then two; none if it has none worth asking for."""
-    facts = [fact for fact in candidate_facts(body, stated) if fact.weight > 0.1]
+    facts = [fact for fact in candidate_facts(body, promised, stated) if fact.weight > 0.1]
     if not facts:
         return []
     first = rng.choices(facts, weights=[fact.weight for fact in facts])[0]

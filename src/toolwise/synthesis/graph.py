@@ -25,6 +25,8 @@ ACROSS = 0.25
 """What an edge between toolsets loses: equal names mean less there."""
 
 _IDENTIFIERS = frozenset({"id", "identifier", "name", "arn", "key", "uid", "uuid", "number", "slug", "url", "email"})
+_BARE = frozenset({"name", "id", "key", "uid", "uuid", "url", "number", "arn", "identifier"})
+"""Parameters that say nothing of whose they are."""
 _MEANINGLESS = word_set("""
     status state type description kind etag tag token next page count total size time date created updated
     region request version message reason format fingerprint link display title label value enabled locale
@@ -141,7 +143,10 @@ class ToolGraph:
 
     def _find(self, source: Tool) -> tuple[Edge, ...]:
         best: dict[tuple[str, str], Edge] = {}
-        noun = resource_noun(self.operation(source))
+        operation = self.operation(source)
+        if operation is not None and operation.action is Action.DELETE:
+            return ()  # what is gone is no use to a later call
+        noun = resource_noun(operation)
         for field in response_fields(source):
             for key, certainty in self._keys(field, noun):
                 for slot in self._slots.get(key, ())[:MAX_TARGETS]:
@@ -189,6 +194,10 @@ class ToolGraph:
             and source.toolset == slot.tool.toolset
             and mine.resource == theirs.resource
         )
+        if slot.parameter in _BARE and not same_resource:
+            return 0.0
+        if theirs is not None and theirs.action is Action.CREATE and (slot.parameter in _BARE or same_resource):
+            return 0.0  # a new record is not named after one that exists
         score = certainty + 0.1
         if same_resource and theirs is not None:
             score += 0.25 if slot.parameter in theirs.keys else 0.05

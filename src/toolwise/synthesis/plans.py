@@ -16,6 +16,8 @@ from toolwise.types import Reference, TaskKind, Toolset
 
 _SHARED_WORDS = frozenset({"project", "region", "zone", "location", "account", "customer", "organization", "parent"})
 _DRAWS = 12
+_ECHOES = 0.3
+"""How often a reference may point at a response field that merely repeats a stated argument."""
 
 
 class Pattern(StrEnum):
@@ -102,7 +104,10 @@ class Planner:
         optional = [leaf for leaf in spec.leaves if leaf not in chosen and leaf.parameter not in filled]
         operation = self._pool.operation(spec.tool)
         writes = operation is not None and operation.action in {Action.CREATE, Action.UPDATE}
+        keys = {*operation.keys, *operation.scope} if operation else set()
+        bare = writes and all(leaf.parameter in keys for leaf in chosen)
         wanted = rng.choices((0, 1, 2, 3), weights=(2, 4, 3, 1) if writes else (8, 5, 2, 0))[0]
+        wanted = max(wanted, int(bare))  # a change that changes nothing is no request
         rng.shuffle(optional)
         for leaf in optional[:wanted]:
             grown = _closed(spec, [*chosen, leaf])
@@ -123,7 +128,9 @@ class Planner:
             return None
         calls = [first]
         if kind is TaskKind.SINGLE and first.leaves and rng.random() < 0.2:
-            return Plan(Pattern.PARALLEL, kind, (first, replace(first, shared=self._scope(first))))
+            scope = self._scope(first)
+            shared = scope if len(scope) < len(first.leaves) else ()
+            return Plan(Pattern.PARALLEL, kind, (first, replace(first, shared=shared)))
         for index in range(1, count):
             home = toolsets[index % len(toolsets)]
             following = self.call(home, rng, [call.spec.tool.id for call in calls])
@@ -178,7 +185,13 @@ class Planner:
         source = len(calls) - 1 if rng.random() < 0.7 else rng.randrange(len(calls))
         tool_id = calls[source].spec.tool.id
         edges: list[Edge] = graph.record_edges(tool_id) if rng.random() < 0.5 else list(graph.edges_from(tool_id))
-        edges = [edge for edge in edges or list(graph.edges_from(tool_id)) if edge.target not in taken][:12]
+        said = {leaf.path[-1] for leaf in calls[source].leaves}
+        echoes = rng.random() < _ECHOES
+        edges = [
+            edge
+            for edge in edges or list(graph.edges_from(tool_id))
+            if edge.target not in taken and (echoes or edge.path[-1] not in said)
+        ][:12]
         rng.shuffle(edges)
         for edge in edges[:4]:
             spec = self._pool.spec(self._pool.catalog.tool(edge.target))

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from toolwise.resources import Operation, recognise
-from toolwise.synthesis.graph import ToolGraph
+from toolwise.synthesis.graph import ToolGraph, response_fields
 from toolwise.synthesis.specs import ToolSpec, describe_tool
 from toolwise.synthesis.wording.phrases import meaning_words
 from toolwise.text import first_sentence
@@ -15,6 +15,7 @@ from toolwise.types import Catalog, Tool, Toolset
 
 MAX_POSTINGS = 400
 """A word that more tools than this have says too little to find near ones by."""
+_MAX_PROMISED = 120
 
 
 class Pool:
@@ -27,6 +28,7 @@ class Pool:
         self._operations: dict[str, dict[str, Operation]] = {}
         self._graphs: dict[tuple[str, ...], ToolGraph] = {}
         self._groups: dict[str, list[list[Tool]]] = {}
+        self._promised: dict[str, frozenset[str]] = {}
         self._words: dict[str, frozenset[str]] = {}
         self._postings: dict[str, list[int]] | None = None
 
@@ -67,6 +69,15 @@ class Pool:
                 groups.setdefault(key, []).append(tool)
             self._groups[toolset.name] = list(groups.values())
         return self._groups[toolset.name]
+
+    def promised(self, tool: Tool) -> frozenset[str]:
+        """The names of the fields that a tool's response schema promises, on all levels."""
+        found = self._promised.get(tool.id)
+        if found is None:
+            fields = response_fields(tool, limit=_MAX_PROMISED)
+            names = (part for field in fields for part in field.path if isinstance(part, str))
+            found = self._promised[tool.id] = frozenset(names)
+        return found
 
     def words(self, tool: Tool) -> frozenset[str]:
         """The meaning-bearing words of what a model is shown of a tool, parameters aside."""

@@ -162,7 +162,10 @@ def described_label(description: str, name: str) -> str:
     words = noun.split()
     if not 1 <= len(words) <= 6 or not all(re.fullmatch(r"[\w-]+", word) for word in words):
         return ""
+    if any(word.endswith(("ing", "ed", "ly")) for word in words):
+        return ""
     mine, own = meaning_words(noun), meaning_words(name)
     if not mine & own and not (words[0].lower() in _HEADS and words[0].lower() in identifier_words(name)):
         return ""
-    return noun[0].lower() + noun[1:] if noun[1:2].islower() else noun
+    brand = noun[1:2].isupper() or (len(words) > 1 and words[1][:1].isupper() and words[0].lower() not in _HEADS)
+    return noun if brand else noun[0].lower() + noun[1:]

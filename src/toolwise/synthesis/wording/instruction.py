@@ -126,7 +126,9 @@ def _clause(parts: ClauseParts, index: int, ask: Sequence[str], rng: random.Rand
     core += inline(here, rng)
     asked = [" and the ".join(ask)] if ask else []
     if asked and not after and not first_person and "?" not in form and rng.random() < 0.5 and "," not in form:
-        core += rng.choice(_ASK_INLINE).format(label=asked.pop())
+        label = asked.pop()
+        forms = [each for each in _ASK_INLINE if " its " not in each or not {"of", "first"} & set(label.split())]
+        core += rng.choice(forms).format(label=label)
     sentence = form.format(c=core, C=capital(core))
     tail = sentences(after, rng)
     return [*before, sentence, *tail, *(rng.choice(_ASK).format(label=label) for label in asked)]

@@ -33,7 +33,8 @@ _PREFIX = re.compile(
 )
 _CUT = re.compile(
     r"\.(?=[A-Z][a-z])|\s*[;:—–]\s|\s+-\s|,\s+(?:which|where|including|such as|and returns?|returning|and its|if|when|"
-    r"or by|as well as|for example|but|so|optionally|then|along with|excluding|identified by|given)\b"
+    r"or by|as well as|for example|but|so|optionally|then|along with|excluding|identified by|given|allowing|"
+    r"showing|representing|enabling|making)\b"
     r"|\s+(?:e\.g|i\.e|see|so that|because|unless|if it|if they|whether or not|when you|before you|after you)\b",
     re.IGNORECASE,
 )
@@ -46,6 +47,8 @@ _DROPPED = re.compile(
     r"(?: parameters?)?|(?:by|with|from|using) (?:the |its |their )?(?:specified |given |provided )?"
     r"(?:parameters|arguments|input|filters?|criteria)|"
     r"based on the (?:input|parameters|arguments)(?: parameters)?|by (?:its|their) (?:\w+ )?(?:names?|ids?)|"
+    r"(?:as |that (?:is|are) )?identified by (?:the|its|their|an?) [\w ]{2,40}|"
+    r"with (?:the |an? )?(?:new|updated|given|specified|provided|following) (?:values?|data|information|fields|content)|"
     r"(?:that (?:was|were|is|are|has been|have been) )?(?:previously )?(?:created|initiated|started|returned) "
     r"(?:using|with|by|from) (?:the |a )?[A-Z]\w+(?: (?:operation|action|api))?)\s*$",
     re.IGNORECASE,
@@ -154,7 +157,7 @@ def meaning_words(text: str) -> frozenset[str]:
 
 def article(noun: str) -> str:
     """`a` or `an`, by the first letter."""
-    return "an" if noun[:1].lower() in "aeiou" and not noun.lower().startswith(("us", "uni", "eu", "one")) else "a"
+    return "an" if noun[:1].lower() in "aeiou" and not noun.lower().startswith(("us", "uni", "eu", "one", "ur")) else "a"
 
 
 def task_phrase(tool: Tool) -> Phrase | None:
@@ -218,7 +221,7 @@ def clean(text: str) -> str:
 
 def _object(rest: str, name: str) -> str:
     rest = _shorten(rest)
-    rest = " ".join(_plain_word(word, name) for word in rest.split())
+    rest = _plain_words(rest.split(), name)
     rest = _imperatives(rest)
     rest = _DROPPED.sub("", rest)
     rest = re.sub(r"\s+(?:as |that (?:is|are) )?(?:specified|identified|given)$", "", rest)
@@ -252,6 +255,17 @@ def _shorten(rest: str) -> str:
     limit = len(" ".join(words[:MAX_WORDS]))
     cuts = [match.start() for match in _SOFT_CUT.finditer(rest) if 12 < match.start() <= limit]
     return rest[: cuts[-1]] if cuts else rest
+
+
+def _plain_words(words: list[str], name: str) -> str:
+    """The words made plain, but for one that stands beside a capitalised word that is not (`Merchant Center`)."""
+    plain = [_plain_word(word, name) for word in words]
+    kept = []
+    for index, word in enumerate(words):
+        beside = [i for i in (index - 1, index + 1) if 0 <= i < len(words) and words[i][:1].isupper()]
+        brand = " " not in plain[index] and any(words[i] == plain[i] for i in beside)
+        kept.append(word if brand else plain[index])
+    return " ".join(kept)
 
 
 def _plain_word(word: str, name: str) -> str:

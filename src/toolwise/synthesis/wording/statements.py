@@ -87,10 +87,10 @@ def state_values(pairs: Sequence[tuple[Leaf, Json]], rng: random.Random) -> list
         elif leaf.described and not isinstance(value, bool) and rng.random() < DESCRIBED_SHARE:
             taken = {pair.described for pair, _ in pairs if pair is not leaf} | set(labels)
             label = leaf.described if leaf.described not in taken else label
+        flag = value if isinstance(value, bool) else None
+        place = label == leaf.label and leaf.label.split()[0] in _PLACES and not isinstance(value, list) and len(leaf.label.split()) < 3
         if rng.random() < 0.3:
             label = re.sub(r"\bid\b", "ID", label)
-        flag = value if isinstance(value, bool) else None
-        place = leaf.label.split()[0] in _PLACES and not isinstance(value, list) and len(leaf.label.split()) < 3
         many = isinstance(value, list)
         statements.append(Statement(label, _written(value, rng), flag, place, many))
     rng.shuffle(statements)
@@ -116,7 +116,7 @@ def inline(statements: Sequence[Statement], rng: random.Random) -> str:
         mark = rng.choice((": ", " = ", " "))
         joint = rng.choice((", ", "; "))
         return f" ({joint.join(f'{s.label}{mark}{s.text}' for s in statements)})"
-    if style < 0.27:
+    if style < 0.27 and all(s.flag is None for s in statements):
         return f" using {_join([f'{s.text} as the {s.label}' for s in statements])}"
     places = [s for s in statements if s.place][:1]
     others = [s for s in statements if s not in places]
