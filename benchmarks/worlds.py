@@ -1,0 +1,348 @@
+"""Measure the simulated world on a real catalog: recognition, flows, calls that succeed, speed, cost of snapshots.
+
+    python benchmarks/worlds.py CATALOG [--every 1] [--json]
+
+CATALOG is a folder with `toolsets.jsonl`. `--every 10` looks at every tenth toolset.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from toolwise.errors import CatalogError
+from toolwise.resources import Action, Operation, recognise
+from toolwise.schemas import Validator
+from toolwise.types import Catalog, Json, Task, Tool, ToolCall, Toolset, WorldSpec
+from toolwise.values import NoValueError, ValueGenerator
+from toolwise.worlds import SimulatedSession, SimulatedWorld
+
+Members = dict[Action, list[tuple[Tool, Operation]]]
+
+
+def toolsets_of(folder: Path, every: int) -> Iterator[Toolset]:
+    with (folder / "toolsets.jsonl").open("rb") as lines:
+        for number, line in enumerate(lines):
+            if number % every == 0:
+                yield Toolset.model_validate(orjson.loads(line))
+
+
+def session_of(toolset: Toolset, world: SimulatedWorld | None = None) -> SimulatedSession:
+    world = world or SimulatedWorld(Catalog(toolsets=(toolset,)))
+    return world.open(Task(instruction="", candidates=(), relevant=(), world=WorldSpec(seed=7)))
+
+
+def arguments_of(tool: Tool, values: ValueGenerator, rng: random.Random, extra: int = 1) -> dict[str, Json]:
+    """Required arguments and a few optional ones."""
+    made = values.arguments(tool, rng, tool.required)
+    optional = [name for name in tool.properties if name not in made]
+    for name in rng.sample(optional, min(extra, len(optional))):
+        try:
+            made.update(values.arguments(tool, rng, [name]))
+        except NoValueError:
+            continue
+    return made
+
+
+def single_calls(toolset: Toolset, values: ValueGenerator, tally: Counter[str], failures: Counter[str]) -> None:
+    """`prepare` then `call` with generated arguments, for every tool, each in a fresh session."""
+    world = SimulatedWorld(Catalog(toolsets=(toolset,)))
+    for tool in toolset.tools:
+        tally["tools"] += 1
+        rng = random.Random(tool.id)
+        try:
+            arguments = arguments_of(tool, values, rng)
+        except NoValueError as error:
+            tally["no_value"] += 1
+            failures[f"no value: {str(error).split(':', 1)[-1][:60]}"] += 1
+            continue
+        session = session_of(toolset, world)
+        call = ToolCall(name=tool.id, arguments=arguments)
+        session.prepare(call)
+        seen = session.run(call)
+        tally["ok" if seen.ok else "failed"] += 1
+        if not seen.ok:
+            failures[f"{seen.status} {seen.body['error']['message'][:80]} {tool.id}"] += 1
+            continue
+        size = len(orjson.dumps(seen.body))
+        tally["characters"] += size
+        tally["too_long"] += size > 1500
+        tally["has_returns"] += tool.returns is not None
+        if tool.returns is not None:
+            tally["conform"] += conforms(tool, seen.body)
+            tally["empty"] += not seen.body
+
+
+def conforms(tool: Tool, body: Json) -> bool:
+    try:
+        return Validator(tool.returns or {}, tool.definitions).is_valid(body)
+    except CatalogError:
+        return True
+
+
+def members_of(toolset: Toolset) -> dict[str, Members]:
+    operations = recognise(toolset)
+    resources: dict[str, Members] = {}
+    for tool in toolset.tools:
+        if (operation := operations.get(tool.name)) is not None:
+            by_action = resources.setdefault(operation.resource, {})
+            by_action.setdefault(operation.action, []).append((tool, operation))
+    return resources
+
+
+def key_of(body: Json, arguments: dict[str, Json], created: Operation, reader: Operation) -> Json:
+    """What a caller who saw the create's answer would pass to the reader: the id in it, else the name it gave."""
+    record = body.get(created.record_field) if created.record_field and isinstance(body, dict) else body
+    for field in (reader.id_field, created.id_field):
+        if field and isinstance(record, dict) and record.get(field) is not None:
+            return record[field]
+    if created.key_parameter and created.key_parameter in arguments:
+        chosen = arguments[created.key_parameter]
+        if created.key_prefix and created.scope:
+            return f"{arguments[created.scope[-1]]}/{created.key_prefix}/{chosen}"
+        return chosen
+    return arguments.get(created.keys[-1]) if created.keys else None
+
+
+class Flow:
+    """create, then get or list, update, delete, and get again, on one resource."""
+
+    def __init__(self, toolset: Toolset, members: Members, values: ValueGenerator) -> None:
+        self.session = session_of(toolset)
+        self.members = members
+        self.values = values
+        self.creator, self.created = self._creator()
+        self.rng = random.Random(self.creator.id)
+
+    def _creator(self) -> tuple[Tool, Operation]:
+        """The plainest create: one whose answer or arguments show the id."""
+        options = self.members[Action.CREATE]
+        return next((m for m in options if m[1].record_field is not None or m[1].key_parameter), options[0])
+
+    def run(self) -> str:
+        """`works`, or the step that did not."""
+        extra = [self.created.key_parameter] if self.created.key_parameter else []
+        arguments = arguments_of(self.creator, self.values, self.rng, 0)
+        arguments |= self.values.arguments(self.creator, self.rng, [n for n in extra if "." not in n])
+        call = ToolCall(name=self.creator.id, arguments=arguments)
+        self.session.prepare(call)
+        made = self.session.run(call)
+        if not made.ok:
+            return f"create: {made.status}"
+        reader = self._first(Action.GET) or self._first(Action.LIST) or self._first(Action.DELETE) or self._first(Action.UPDATE)
+        assert reader is not None
+        key = key_of(made.body, arguments, self.created, reader[1])
+        if key is None and any(m[1].keys for a in (Action.GET, Action.UPDATE, Action.DELETE) for m in self.members.get(a, ())):
+            return "create: its answer shows no id"
+        for action in (Action.GET, Action.LIST, Action.UPDATE, Action.DELETE):
+            for tool, operation in self.members.get(action, ())[:1]:
+                problem = self._step(tool, operation, arguments, key, made.body)
+                if problem:
+                    return f"{action}: {problem}"
+        return self._gone(arguments, key, made.body)
+
+    def _first(self, action: Action) -> tuple[Tool, Operation] | None:
+        return next(iter(self.members.get(action, ())), None)
+
+    def _arguments(self, tool: Tool, operation: Operation, created: dict[str, Json], key: Json, body: Json) -> dict[str, Json]:
+        key = key_of(body, created, self.created, operation) if operation.keys else key
+        known = {n: created[n] for n in operation.scope if n in created}
+        if operation.keys:
+            known[operation.keys[-1]] = key
+        return arguments_of(tool, self.values, self.rng, 1 if operation.action is Action.UPDATE else 0) | known
+
+    def _step(self, tool: Tool, operation: Operation, created: dict[str, Json], key: Json, body: Json) -> str:
+        arguments = self._arguments(tool, operation, created, key, body)
+        seen = self.session.run(ToolCall(name=tool.id, arguments=arguments))
+        if not seen.ok:
+            return f"{seen.status} {tool.id} {seen.body['error']['message'][:60] if seen.status == 400 else ''}"
+        if operation.action is Action.LIST and key is not None and operation.items_field is not None:
+            shown = orjson.dumps(seen.body).decode()
+            if str(key).rsplit("/", 1)[-1] not in shown:
+                return "not in the list"
+        return ""
+
+    def _gone(self, created: dict[str, Json], key: Json, body: Json) -> str:
+        reader = self._first(Action.GET)
+        if reader is None or Action.DELETE not in self.members:
+            return "works"
+        arguments = self._arguments(*reader, created, key, body)
+        seen = self.session.run(ToolCall(name=reader[0].id, arguments=arguments))
+        return "works" if seen.status == 404 else f"after delete: {seen.status}"
+
+
+def flows(toolset: Toolset, values: ValueGenerator, tally: Counter[str], failures: Counter[str]) -> None:
+    for resource, members in members_of(toolset).items():
+        actions = set(members)
+        tally["resources"] += 1
+        tally["listed_or_read"] += bool(actions & {Action.GET, Action.LIST})
+        if Action.CREATE not in actions or not actions & {Action.GET, Action.LIST, Action.DELETE, Action.UPDATE}:
+            continue
+        tally["creatable"] += 1
+        whole = {Action.CREATE, Action.UPDATE, Action.DELETE} <= actions and bool(actions & {Action.GET, Action.LIST})
+        tally["whole"] += whole
+        try:
+            outcome = Flow(toolset, members, values).run()
+        except NoValueError as error:
+            outcome = f"no value: {str(error).split(':', 1)[-1][:50]}"
+        tally["works"] += outcome == "works"
+        tally["whole_works"] += whole and outcome == "works"
+        if outcome != "works":
+            failures[f"{outcome.split(chr(39))[0]}"] += 1
+            failures[f"  e.g. {outcome} [{toolset.name} {resource}]"] += 1
+
+
+def speed(toolset: Toolset, values: ValueGenerator, seconds: float = 2.0) -> dict[str, float]:
+    """Validated calls a second on one core, over the calls of the toolset that succeed."""
+    session = session_of(toolset)
+    calls: list[ToolCall] = []
+    for tool in toolset.tools[:300]:
+        try:
+            call = ToolCall(name=tool.id, arguments=arguments_of(tool, values, random.Random(tool.id)))
+        except NoValueError:
+            continue
+        session.prepare(call)
+        calls.append(call)
+
+    async def loop() -> tuple[int, float]:
+        start, done = time.perf_counter(), 0
+        state = session.snapshot()
+        for call in calls:
+            await session.call(call)  # compiles
+        start = time.perf_counter()
+        while time.perf_counter() - start < seconds:
+            session.restore(state)
+            for call in calls:
+                await session.call(call)
+            done += len(calls)
+        return done, time.perf_counter() - start
+
+    done, took = asyncio.run(loop())
+    return {"calls": done, "calls_per_second": round(done / took)}
+
+
+PETS = Toolset.model_validate(
+    {
+        "name": "pets",
+        "tools": [
+            {
+                "id": "pets.createPet",
+                "name": "createPet",
+                "parameters": {
+                    "type": "object",
+                    "properties": {"name": {"type": "string"}, "age": {"type": "integer", "minimum": 0}},
+                    "required": ["name"],
+                },
+                "returns": {
+                    "type": "object",
+                    "properties": {
+                        "id": {"type": "string"},
+                        "name": {"type": "string"},
+                        "age": {"type": "integer"},
+                        "status": {"type": "string", "enum": ["available", "sold"]},
+                        "created_at": {"type": "string", "format": "date-time"},
+                    },
+                },
+                "binding": {"kind": "http", "method": "POST", "path": "/pets"},
+            },
+            {
+                "id": "pets.getPet",
+                "name": "getPet",
+                "parameters": {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]},
+                "returns": {
+                    "type": "object",
+                    "properties": {"id": {"type": "string"}, "name": {"type": "string"}, "age": {"type": "integer"}},
+                },
+                "binding": {"kind": "http", "method": "GET", "path": "/pets/{id}"},
+            },
+        ],
+    }
+)
+
+
+def snapshots() -> list[dict[str, float]]:
+    """Microseconds to take a snapshot, to go back to it, and to create one record, by the size of the state."""
+    rows = []
+    for size in (10, 100, 1000, 10000):
+        session = session_of(PETS)
+        for i in range(size):
+            session.run(ToolCall(name="pets.createPet", arguments={"name": f"pet-{i}"}))
+        repeat = 2000
+        start = time.perf_counter()
+        for _ in range(repeat):
+            token = session.snapshot()
+        took_snapshot = time.perf_counter() - start
+        start = time.perf_counter()
+        for _ in range(repeat):
+            session.restore(token)
+        took_restore = time.perf_counter() - start
+        start = time.perf_counter()
+        for i in range(repeat):
+            session.run(ToolCall(name="pets.createPet", arguments={"name": f"new-{i}"}))
+            session.restore(token)
+        took_create = time.perf_counter() - start
+        rows.append(
+            {
+                "records": size,
+                "snapshot_us": round(1e6 * took_snapshot / repeat, 3),
+                "restore_us": round(1e6 * took_restore / repeat, 3),
+                "create_and_restore_us": round(1e6 * took_create / repeat, 1),
+            }
+        )
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("catalog", type=Path)
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--failures", type=int, default=0, help="show this many kinds of failure")
+    given = parser.parse_args()
+    actions: Counter[str] = Counter()
+    calls: Counter[str] = Counter()
+    flow: Counter[str] = Counter()
+    failures: Counter[str] = Counter()
+    rates: list[float] = []
+    values = ValueGenerator(0)
+    recognising = 0.0
+    for toolset in toolsets_of(given.catalog, given.every):
+        start = time.perf_counter()
+        operations = recognise(toolset)
+        recognising += time.perf_counter() - start
+        actions.update(str(operation.action) for operation in operations.values())
+        actions["unrecognised"] += len(toolset.tools) - len(operations)
+        single_calls(toolset, values, calls, failures)
+        flows(toolset, values, flow, failures)
+        if len(toolset.tools) >= 40 and len(rates) < 5:
+            rates.append(speed(toolset, values)["calls_per_second"])
+    report: dict[str, Any] = {
+        "actions": dict(sorted(actions.items())),
+        "recognised": round(1 - actions["unrecognised"] / max(1, calls["tools"]), 4),
+        "recognised_tools_per_second": round(calls["tools"] / max(recognising, 1e-9)),
+        "calls": dict(calls),
+        "succeed": round(calls["ok"] / max(1, calls["tools"]), 4),
+        "mean_characters": round(calls["characters"] / max(1, calls["ok"])),
+        "conform": round(calls["conform"] / max(1, calls["has_returns"]), 4),
+        "flows": dict(flow),
+        "flows_work": round(flow["works"] / max(1, flow["creatable"]), 4),
+        "whole_flows_work": round(flow["whole_works"] / max(1, flow["whole"]), 4),
+        "calls_per_second": rates,
+        "snapshots": snapshots(),
+    }
+    print(json.dumps(report, indent=None if given.json else 2))
+    for failure, count in failures.most_common(given.failures):
+        print(count, failure)
+
+
+if __name__ == "__main__":
+    main()
