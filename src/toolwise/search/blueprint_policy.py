@@ -72,7 +72,8 @@ class BlueprintPolicy:
         ready = situation.ready
         tempted = mistake is Mistake.WRONG_TOOL and turn.task.checks.outcome is not Outcome.CALL
         if mistake is Mistake.EARLY_GIVE_UP:
-            yield _give_up("I do not see how to do this with these tools.")
+            if ready:
+                yield _give_up("I do not see how to do this with these tools.")
         elif mistake is Mistake.EARLY_ANSWER:
             if ready:
                 yield Step(Message(role=Role.ASSISTANT, content="That is done."))
@@ -147,8 +148,11 @@ def _ready(blueprint: Blueprint, bodies: dict[int, Json]) -> tuple[ToolCall, ...
 
 
 def _thought(calls: tuple[ToolCall, ...], turn: Turn) -> str:
-    descriptions = {tool.id: first_sentence(tool.description) or tool.name for tool in turn.tools}
-    purposes = [descriptions.get(call.name, call.name) for call in calls]
+    tools = {tool.id: tool for tool in turn.tools}
+    purposes = [
+        (first_sentence(tool.description) or tool.name) if (tool := tools.get(call.name)) else call.name
+        for call in calls
+    ]
     return f"Next: {'; then: '.join(dict.fromkeys(purposes))}."
 
 

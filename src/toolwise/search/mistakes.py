@@ -26,7 +26,7 @@ class Mistake(StrEnum):
     EARLY_ANSWER = "early_answer"
     """A final answer before all calls are made."""
     EARLY_GIVE_UP = "early_give_up"
-    """Giving up although the task can be done from here."""
+    """Giving up before all calls are made, although the task can be done from here."""
 
 
 class ErrorRates(Config):
