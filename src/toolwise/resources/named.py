@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from toolwise.resources.operation import Action, Operation
 from toolwise.resources.responses import find_items, kind_of, names_noun
@@ -32,11 +32,22 @@ def recognise_named(tools: Sequence[Tool]) -> dict[str, Operation]:
         actions.setdefault(singular_noun(named.noun), set()).add(named.action)
     key_owner = _key_owners(read)
     found: dict[str, Operation] = {}
-    for named in read:
+    keys: dict[str, str] = {}
+    for named in sorted(read, key=lambda named: named.action is Action.CREATE):  # creates last: they follow the others
         operation = _classify(named, actions[singular_noun(named.noun)], key_owner)
         if operation is not None:
-            found[named.tool.name] = operation
-    return found
+            if operation.keys and operation.action is not Action.OTHER:
+                keys.setdefault(operation.resource, operation.keys[-1])
+            found[named.tool.name] = _named_like_others(named.tool, operation, keys.get(operation.resource))
+    return {named.tool.name: found[named.tool.name] for named in read if named.tool.name in found}
+
+
+def _named_like_others(tool: Tool, operation: Operation, key: str | None) -> Operation:
+    """A create that does not name its record by the noun, but takes the parameter by which others find it."""
+    if operation.action is not Action.CREATE or operation.key_parameter is not None or key not in tool.properties:
+        return operation
+    scope = tuple(name for name in operation.scope if name != key)
+    return replace(operation, key_parameter=key, scope=scope)
 
 
 def _read(tool: Tool) -> _Named | None:

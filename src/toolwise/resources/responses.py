@@ -21,6 +21,7 @@ _ID_LINE = "id identifier sid gid uid uuid guid key arn name number url slug cod
 ID_WORDS = tuple(_ID_LINE.split())
 """Last words by which a field or parameter names a record, best first."""
 _ID_SET = frozenset(ID_WORDS)
+_OPAQUE = frozenset({"id", "identifier", "gid", "sid", "uid", "uuid", "guid"})
 _SCALARS = frozenset({"string", "integer", "number"})
 
 
@@ -148,20 +149,21 @@ def find_id_field(parameter: str, description: str, noun: Sequence[str], record:
         for field, parts in fields.items():
             if parts == (end,):
                 return field
-    wanted = singular_noun(tuple(noun))
-    last = words[-1:] if words[-1] in _ID_SET else ()
-    for end in (*last, *(ends if not last else ())):
+    nouns = {singular_noun(tuple(noun)), singular_noun(tuple(noun))[-1:], singular_noun(words)}
+    loose = ("arn", "name") if words[-1] in _OPAQUE else ()
+    for end in (*ends, *loose):
         for field, parts in fields.items():
-            if parts[-1] == end and singular_noun(parts[:-1]) in {wanted, wanted[-1:], singular_noun(words)}:
+            if parts[-1] == end and singular_noun(parts[:-1]) in nouns:
                 return field
-    return None
+    return next((field for end in loose for field, parts in fields.items() if parts == (end,)), None)
 
 
 def _endings(words: Sequence[str], description: str) -> tuple[str, ...]:
     """Id words to look for, in order, given the parameter's own last word and what its description says."""
+    if words[-1] in _OPAQUE:
+        return (words[-1], *(w for w in ("id", "gid", "sid", "uid", "uuid", "guid", "identifier") if w != words[-1]))
     if words[-1] in _ID_SET:
-        same = ("id", "gid", "sid", "uid", "uuid", "guid") if words[-1] in {"id", "identifier", "gid", "sid"} else ()
-        return (words[-1], *same)
+        return (words[-1],)
     said = description.lower()
     if "name" in said and "id" not in said.split():
         return ("name", *(w for w in ID_WORDS if w != "name"))

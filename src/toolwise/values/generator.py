@@ -21,6 +21,8 @@ MAX_TEXT = 40
 """Free text is not longer than this, unless the schema demands it."""
 _ATTEMPTS = 8
 _MAX_DEPTH = 6
+_OPTIONAL_DEPTH = 3
+"""Objects nested deeper get their required fields only."""
 _MAX_LENGTH = 20_000
 """A schema that demands longer strings gets no value."""
 _UNSET = re.compile(r"(?:^|_)(?:UNSPECIFIED|UNKNOWN|UNDEFINED|INVALID|UNRECOGNIZED)(?:_|$)", re.IGNORECASE)
@@ -279,11 +281,13 @@ def _object(rng: random.Random, schema: Schema, definitions: Mapping[str, Schema
     properties = properties if isinstance(properties, dict) else {}
     required = [name for name in schema.get("required") or () if isinstance(name, str)]
     names = list(required)
-    optional = [name for name in properties if name not in required and depth < 3]
-    wanted = 1 + below(rng, 3) - len(names)
-    for _ in range(max(0, wanted)):
-        if optional:
-            names.append(optional.pop(below(rng, len(optional))))
+    least, most = _real(schema.get("minProperties")), _real(schema.get("maxProperties"))
+    wanted = 1 + below(rng, 3) if depth < _OPTIONAL_DEPTH else 0
+    wanted = max(wanted, 0 if least is None else int(least))
+    wanted = min(wanted, len(properties) if most is None else int(most))
+    optional = [name for name in properties if name not in required]
+    while optional and len(names) < wanted:
+        names.append(optional.pop(below(rng, len(optional))))
     made: dict[str, Json] = {}
     for name in [*(n for n in properties if n in names), *(n for n in required if n not in properties)]:
         try:
@@ -292,6 +296,6 @@ def _object(rng: random.Random, schema: Schema, definitions: Mapping[str, Schema
             if name in required:
                 raise
     extra = schema.get("additionalProperties")
-    if not properties and extra is not False and depth < 3:
+    if "properties" not in schema and extra is not False and (depth < _OPTIONAL_DEPTH or least):
         made[pick(rng, NOUNS)] = _draw(rng, extra if isinstance(extra, dict) else {}, definitions, "value", depth + 1)
     return made

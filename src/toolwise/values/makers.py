@@ -140,7 +140,7 @@ def _file(rng: Rng) -> str:
 
 
 def _base64(rng: Rng) -> str:
-    import base64  # noqa: PLC0415 - rarely needed
+    import base64
 
     return base64.b64encode(_plain_slug(rng).encode()).decode()
 

@@ -1,12 +1,13 @@
 """Strings from simple regular expressions, readable where the expression allows it.
 
-Supported: literals, escapes, classes, groups, alternatives, quantifiers and anchors. Look-around, back-references
-and Unicode properties are not; the caller validates the result in any case.
+Supported: literals, escapes, classes, groups, alternatives, quantifiers, anchors and the common Unicode properties.
+Look-around and flags are passed over, since the caller validates the result in any case; back-references are refused.
 """
 
 from __future__ import annotations
 
 import random
+import re
 import string
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,10 +16,23 @@ from functools import lru_cache
 _LOWER, _UPPER, _DIGITS = string.ascii_lowercase, string.ascii_uppercase, string.digits
 _CLASSES = {"d": _DIGITS, "w": _LOWER + _UPPER + _DIGITS + "_", "s": " "}
 _PRINTABLE = _LOWER + _UPPER + _DIGITS + " -_.,:;/@#&+=!?'()[]{}<>*%$~|^\"\\`"
+_PROPERTIES = {
+    "L": _LOWER + _UPPER,
+    "N": _DIGITS,
+    "P": "-_.",
+    "Z": " ",
+    "S": "+",
+    "M": "",
+    "C": "",
+    "A": _LOWER + _UPPER + _DIGITS,
+    "G": _LOWER + _UPPER + _DIGITS,
+}
+"""A Unicode property's (or POSIX class's) first letter -> readable members; A is Alnum, Alpha and ASCII, G is Graph."""
 _CONTROLS = {"t": "\t", "n": "\n", "r": "\r", "f": "\f", "v": "\v"}
 _OPEN_REPEAT = 10
 """An unbounded repetition goes this far beyond its minimum at most."""
 _MAX_REPEAT = 4096
+_INNER_ANCHOR = re.compile(r"\(\^|\$\)")
 
 Words = Callable[[random.Random], str]
 
@@ -35,6 +49,8 @@ class _Part:
     choices: list[list[_Part]] = field(default_factory=list)
     low: int = 1
     high: int = 1
+    any: bool = False
+    """A dot, which may stand for anything."""
 
 
 class _Parser:
@@ -77,7 +93,7 @@ class _Parser:
         if char == "[":
             return _Part(self._class())
         if char == ".":
-            return _Part(_LOWER + _DIGITS)
+            return _Part(_LOWER + _DIGITS, any=True)
         if char == "\\":
             escaped = self._escape()
             return None if escaped is None else _Part(escaped)
@@ -85,21 +101,27 @@ class _Parser:
             raise UnsupportedPatternError(self._text)
         return _Part(char)
 
-    def _group(self) -> _Part:
+    def _group(self) -> _Part | None:
+        """A group; none for look-around and flags, which say nothing about what to write."""
+        silent = False
         if self._peek() == "?":
             self._take()
             kind = self._take()
-            if kind == "P":
-                kind = self._take()
+            kind = self._take() if kind == "P" else kind
             if kind == "<" and self._peek() not in "=!":
                 while self._take() != ">":
                     pass
-            elif kind != ":":
-                raise UnsupportedPatternError(self._text)
+            elif kind in "=!<":
+                silent = True
+            else:
+                while kind not in ":)":
+                    kind = self._take()
+                if kind == ")":
+                    return None
         choices = self._alternatives()
         if self._take() != ")":
             raise UnsupportedPatternError(self._text)
-        return _Part(choices=choices)
+        return None if silent else _Part(choices=choices)
 
     def _escape(self) -> str | None:
         """The characters that an escape stands for; none for a boundary."""
@@ -112,9 +134,20 @@ class _Parser:
             return None
         if char in "xu":
             return self._code_point(2 if char == "x" else 4)
-        if char in "pPk" or char.isdigit():
+        if char in "pP":
+            return self._property(negated=char == "P")
+        if char == "k" or char.isdigit():
             raise UnsupportedPatternError(self._text)
         return _CONTROLS.get(char, char)
+
+    def _property(self, *, negated: bool) -> str:
+        if self._take() != "{":
+            raise UnsupportedPatternError(self._text)
+        name = ""
+        while (char := self._take()) != "}":
+            name += char
+        members = _PROPERTIES.get(name.removeprefix("Is")[:1], _LOWER)
+        return "".join(c for c in _LOWER + _DIGITS + " " if c not in members) if negated else members
 
     def _code_point(self, digits: int) -> str:
         code = self._text[self._at : self._at + digits]
@@ -193,7 +226,8 @@ def from_pattern(pattern: str, rng: random.Random, words: Words) -> str | None:
     if choices is None or not any(choices):
         return None
     out: list[str] = []
-    _write(choices, rng, words, out)
+    # `.*(^arn:…$)` is common in service models: its dots can only be empty
+    _write(choices, rng, words, out, bare=_INNER_ANCHOR.search(pattern) is not None)
     return "".join(out)
 
 
@@ -201,15 +235,15 @@ def _pick(rng: random.Random, count: int) -> int:
     return int(rng.random() * count)
 
 
-def _write(choices: list[list[_Part]], rng: random.Random, words: Words, out: list[str]) -> None:
+def _write(choices: list[list[_Part]], rng: random.Random, words: Words, out: list[str], *, bare: bool) -> None:
     for part in choices[_pick(rng, len(choices))]:
         high = min(part.high, part.low + _OPEN_REPEAT)
         if part.choices:
             optional = part.low == 0
             count = (_pick(rng, 4) == 0 and high > 0) if optional else part.low
             for _ in range(int(count)):
-                _write(part.choices, rng, words, out)
-        elif part.characters:
+                _write(part.choices, rng, words, out, bare=bare)
+        elif part.characters and not (bare and part.any and part.low == 0):
             out.append(_run(part, high, rng, words))
 
 

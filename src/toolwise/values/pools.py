@@ -85,7 +85,7 @@ CLOUD_REGIONS = words_of(
 
 @lru_cache(maxsize=1)
 def _faker() -> Faker:
-    from faker import Faker  # noqa: PLC0415 - a third of a second, and only value makers need it
+    from faker import Faker
 
     fake = Faker("en_US", use_weighting=False)
     fake.seed_instance(_POOL_SEED)

@@ -76,7 +76,11 @@ def _unknown(
         inner = ((str(i), element, whole.get("items")) for i, element in enumerate(value))
     else:
         properties = whole.get("properties")
-        if not isinstance(properties, dict) or any(whole.get(key) not in (None, False) for key in _OPEN):
+        if (
+            not isinstance(properties, dict)
+            or not properties
+            or any(whole.get(key) not in (None, False) for key in _OPEN)
+        ):
             return None
         stray = next((name for name in value if name not in properties), None)
         if stray is not None:

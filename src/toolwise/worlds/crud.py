@@ -13,7 +13,7 @@ from toolwise.types import HttpBinding, Json, Schema, canonical_json
 from toolwise.values import NoValueError, ValueGenerator
 from toolwise.worlds.records import Record, WorldState, storage_key
 from toolwise.worlds.responses import ResponseWriter
-from toolwise.worlds.tooling import KnownTool, record_schema
+from toolwise.worlds.tooling import KnownTool
 
 _LIMITS = frozenset(
     {
@@ -108,7 +108,7 @@ class Crud:
     def _list(self, known: KnownTool, operation: Operation, arguments: Arguments, state: WorldState) -> Json:
         tool = known.tool
         scope = scope_of(operation, arguments)
-        item = record_schema(tool, operation)
+        item = known.record_schema
         records = state.within(known.resource, scope)
         if item is None or tool.returns is None or operation.items_field is None:
             return self._plain(known, arguments, {})
@@ -119,7 +119,7 @@ class Crud:
         if operation.items_field == "":
             return self._writer.shrink(shown)
         body = self._writer.listing(
-            tool.returns, tool.definitions, self._text(tool.id, _canonical(arguments)), operation.items_field, shown
+            tool.returns, known.definitions, self._text(tool.id, _canonical(arguments)), operation.items_field, shown
         )
         return self._writer.shrink(body, frozenset({operation.items_field, *known.alias_fields, known.id_field or ""}))
 
@@ -178,7 +178,7 @@ class Crud:
     def _prepare_list(
         self, known: KnownTool, operation: Operation, arguments: Arguments, scope: Arguments, state: WorldState
     ) -> WorldState:
-        item = record_schema(known.tool, operation)
+        item = known.record_schema
         if item is None:
             return state
         wanted = self._filters(known, item, arguments)
@@ -221,7 +221,7 @@ class Crud:
         self, known: KnownTool, operation: Operation, arguments: Arguments, scope: Arguments, state: WorldState
     ) -> Json:
         """An id that no record of the resource has; it depends on the call and on which ids are taken."""
-        schema = self._field_schema(known, known.id_field)
+        schema = self._id_schema(known)
         name = known.id_field or "id"
         for attempt in range(_MAX_IDS):
             rng = self._writer.seeded(self._seed, known.resource, _canonical(arguments), str(attempt))
@@ -237,15 +237,23 @@ class Crud:
     def _draw_id(self, rng: random.Random, schema: Schema | None, known: KnownTool, name: str) -> Json:
         plain = {key: value for key, value in (schema or {"type": "string"}).items() if key not in _GIVEN}
         try:
-            made = self._values.draw(rng, plain, known.tool.definitions, name)
+            made = self._values.draw(rng, plain, known.definitions, name)
         except NoValueError:
             made = None
         return made if isinstance(made, str | int) and not isinstance(made, bool) else f"{rng.getrandbits(40):x}"
 
+    def _id_schema(self, known: KnownTool) -> Schema | None:
+        """What an id must be like: as its field says, and no other than the parameter takes that finds the record."""
+        field, key = self._field_schema(known, known.id_field), known.key_schema
+        if field is None or key is None:
+            return field or key
+        strict = "pattern" in key or "minLength" in key or schema_type(key) != schema_type(field)
+        return key if strict and "pattern" not in field else field
+
     def _field_schema(self, known: KnownTool, field: str | None) -> Schema | None:
         if field is None or known.model is None:
             return None
-        shape = self._writer.shape(known.model, known.tool.definitions)
+        shape = self._writer.shape(known.model, known.definitions)
         return shape.properties.get(field)
 
     def _record(
@@ -275,15 +283,15 @@ class Crud:
         protected = frozenset(values)
         limits = self._writer.limits
         if field == "":
-            body = self._writer.record(tool.returns, tool.definitions, seed, values, limits.max_fields)
+            body = self._writer.record(tool.returns, known.definitions, seed, values, limits.max_fields)
             return self._writer.shrink(body, protected)
         own = self._text(tool.id, _canonical(arguments))
         if field is None:
             ids = {n: v for n, v in values.items() if n == known.id_field or n in known.alias_fields}
-            return self._writer.shrink(self._writer.body(tool.returns, tool.definitions, own, ids), protected)
-        inner = self._writer.shape(tool.returns, tool.definitions).properties[field]
-        shown = self._writer.record(inner, tool.definitions, seed, values, limits.max_fields)
-        body = self._writer.record(tool.returns, tool.definitions, own, {field: shown}, 2)
+            return self._writer.shrink(self._writer.body(tool.returns, known.definitions, own, ids), protected)
+        inner = self._writer.shape(tool.returns, known.definitions).properties[field]
+        shown = self._writer.record(inner, known.definitions, seed, values, limits.max_fields)
+        body = self._writer.record(tool.returns, known.definitions, own, {field: shown}, 2)
         return self._writer.shrink({**body, field: shown}, protected | {field})
 
     def _item(self, known: KnownTool, item: Schema, key: str, record: Record) -> Json:
@@ -292,7 +300,7 @@ class Crud:
             return record.id
         limits = self._writer.limits
         seed = self._text(known.resource, key)
-        return self._writer.record(item, known.tool.definitions, seed, _values_of(known, record), limits.max_listed)
+        return self._writer.record(item, known.definitions, seed, _values_of(known, record), limits.max_listed)
 
     def _plain(self, known: KnownTool, arguments: Arguments, values: Arguments) -> Json:
         """A response that shows no record: it depends on the tool and its arguments alone, and echoes them."""
@@ -300,19 +308,19 @@ class Crud:
         if tool.returns is None:
             return {}
         seed = self._text(tool.id, _canonical(arguments))
-        return self._writer.shrink(self._writer.body(tool.returns, tool.definitions, seed, {**arguments, **values}))
+        return self._writer.shrink(self._writer.body(tool.returns, known.definitions, seed, {**arguments, **values}))
 
     def _filters(self, known: KnownTool, item: Schema, arguments: Arguments) -> dict[str, Json]:
         """Arguments of a list call that name a field of its records."""
         operation = known.operation
         scope = operation.scope if operation is not None else ()
-        shape = self._writer.shape(item, known.tool.definitions)
+        shape = self._writer.shape(item, known.definitions)
         scalars = {
             name: value
             for name, value in arguments.items()
             if name not in scope and isinstance(value, str | int) and not _limits(name)
         }
-        return self._writer.known(shape, scalars, known.tool.definitions)
+        return self._writer.known(shape, scalars, known.definitions)
 
     def _act(self, known: KnownTool, arguments: Arguments, state: WorldState) -> WorldState:
         if known.reads:

@@ -39,13 +39,35 @@ class ResponseLimits:
     """Of the body as JSON."""
 
 
+class SeededDraws(random.Random):
+    """A generator that is cheap to seed: 64-bit linear congruential (Knuth's MMIX constants), high bits used.
+
+    Seeding the standard generator costs more than all the draws of a field.
+    """
+
+    _state = 0
+
+    def seed(self, a: object = None, version: int = 2) -> None:
+        """Start from an integer; anything else is zero."""
+        self._state = a if isinstance(a, int) else 0
+
+    def random(self) -> float:
+        """The next number in [0, 1)."""
+        self._state = (self._state * 6364136223846793005 + 1442695040888963407) & 0xFFFFFFFFFFFFFFFF
+        return (self._state >> 11) * (1.0 / 9007199254740992.0)
+
+    def getrandbits(self, k: int, /) -> int:
+        """The next `k` bits, at most 53."""
+        return int(self.random() * (1 << min(k, 53)))
+
+
 class ResponseWriter:
     """Writes bodies. A field's value depends on the seed text and the field's name alone."""
 
     def __init__(self, limits: ResponseLimits) -> None:
         self.limits = limits
         self._values = ValueGenerator()
-        self._rng = random.Random(0)
+        self._rng = SeededDraws(0)
         self._shapes: dict[int, Shape] = {}
 
     def shape(self, schema: Schema, definitions: Definitions) -> Shape:

@@ -49,6 +49,18 @@ class KnownTool:
     """Other fields by which some tool of the resource finds its records."""
     model: Schema | None
     """The record's schema, as the tool that shows it best returns it."""
+    key_schema: Schema | None
+    """The schema of the parameter by which records are found."""
+
+    @cached_property
+    def definitions(self) -> Mapping[str, Schema]:
+        """The toolset's shared schemas (kept here: a model's private attribute is slow to read)."""
+        return self.tool.definitions
+
+    @cached_property
+    def record_schema(self) -> Schema | None:
+        """The schema of the record, or of the listed records, in the response."""
+        return None if self.operation is None else record_schema(self.tool, self.operation)
 
     @cached_property
     def reads(self) -> bool:
@@ -147,6 +159,7 @@ class _Resource:
     id_field: str | None
     alias_fields: tuple[str, ...]
     model: Schema | None
+    key_schema: Schema | None
 
 
 def _agree(members: list[tuple[Tool, Operation]]) -> _Resource:
@@ -159,7 +172,12 @@ def _agree(members: list[tuple[Tool, Operation]]) -> _Resource:
     named = [op.id_field for _, op in members if op.id_field is not None and op.keys]
     chosen = [op.key_parameter for _, op in members if op.key_parameter is not None and op.key_parameter in fields]
     aliases = tuple(f for f in dict.fromkeys([*named, *chosen]) if f != id_field)
-    return _Resource(id_field, aliases, model)
+    keyed = ((tool, op) for tool, op in ordered if op.keys and op.id_field == id_field)
+    finder = next(keyed, None)
+    schema = None if finder is None else finder[0].properties.get(finder[1].keys[-1])
+    return _Resource(
+        id_field, aliases, model, None if finder is None or schema is None else merged(schema, finder[0].definitions)
+    )
 
 
 def know(toolset: Toolset) -> dict[str, KnownTool]:
@@ -175,8 +193,17 @@ def know(toolset: Toolset) -> dict[str, KnownTool]:
 
 def _known(toolset: str, tool: Tool, operation: Operation | None, resources: Mapping[str, _Resource]) -> KnownTool:
     if operation is None:
-        return KnownTool(tool, None, "", "", None, (), None)
+        return KnownTool(tool, None, "", "", None, (), None, None)
     parent = f"{toolset}:{operation.parent}" if operation.parent else ""
     agreed = resources[operation.resource]
     resource = f"{toolset}:{operation.resource}"
-    return KnownTool(tool, operation, resource, parent, agreed.id_field, agreed.alias_fields, agreed.model)
+    return KnownTool(
+        tool,
+        operation,
+        resource,
+        parent,
+        agreed.id_field,
+        agreed.alias_fields,
+        agreed.model,
+        agreed.key_schema,
+    )
