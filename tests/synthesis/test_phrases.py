@@ -32,7 +32,9 @@ def test_a_description_becomes_a_request(description: str, name: str, expected: 
     assert phrase.text().lower() == expected.lower()
 
 
-@pytest.mark.parametrize("description", ["", "The name of the disk.", "Index inspection.", "A convenience method.", "***"])
+@pytest.mark.parametrize(
+    "description", ["", "The name of the disk.", "Index inspection.", "A convenience method.", "***"]
+)
 def test_a_description_without_a_verb_gives_nothing(description: str) -> None:
     assert described_phrase(description, "x") is None
 
@@ -80,6 +82,9 @@ def test_meaning_ignores_verbs_of_one_sense_and_filler() -> None:
 
 
 def test_a_parameter_is_named_by_its_description() -> None:
-    assert described_label("Required. The ID of the backend environment to use.", "backendId") == "ID of the backend environment"
+    assert (
+        described_label("Required. The ID of the backend environment to use.", "backendId")
+        == "ID of the backend environment"
+    )
     assert described_label("Whether to wait.", "wait") == ""
     assert described_label("The colour of money that nobody has ever seen.", "zone") == ""

@@ -6,7 +6,7 @@ from collections import Counter
 from functools import lru_cache
 
 import pytest
-from stand_in import StandInWorld, small_catalog
+from stand_in import StandInSession, StandInWorld, small_catalog
 
 from toolwise.answers import final_answer
 from toolwise.blueprints import resolved_arguments
@@ -22,16 +22,26 @@ from toolwise.synthesis import (
     tool_queries,
 )
 from toolwise.text import contains_fact
-from toolwise.types import Catalog, Observation, Outcome, RejectReason, Split, Task, TaskKind, ToolCall, content_key
+from toolwise.types import (
+    Catalog,
+    Observation,
+    Outcome,
+    RejectReason,
+    Split,
+    Task,
+    TaskKind,
+    ToolCall,
+    ToolErrorKind,
+    Toolset,
+    content_key,
+)
 
 CATALOG = small_catalog()
 
 
 def _make(count: int = 150, seed: int = 5, config: SynthesisConfig | None = None) -> Synthesis:
     world = StandInWorld(CATALOG)
-    return asyncio.run(
-        synthesise(CATALOG, world, config or SynthesisConfig(), split=Split.DEV, count=count, seed=seed)
-    )
+    return asyncio.run(synthesise(CATALOG, world, config or SynthesisConfig(), split=Split.DEV, count=count, seed=seed))
 
 
 @lru_cache
@@ -101,7 +111,7 @@ def test_arguments_are_valid_and_visible_in_the_compact_view() -> None:
         assert task.blueprint is not None
         for call in task.blueprint.calls:
             tool = CATALOG.tool(call.tool)
-            assert set(call.arguments) <= set(compact_parameters(tool)["properties"])
+            assert set(call.arguments) <= set(compact_parameters(tool).get("properties", {}))
             if not call.references:
                 assert Validator(tool.parameters, {}).is_valid(call.arguments)
 
@@ -142,14 +152,12 @@ def test_a_missing_value_is_indeed_missing() -> None:
 
 def test_a_failing_world_rejects_every_blueprint() -> None:
     class Broken(StandInWorld):
-        def open(self, task: Task):  # type: ignore[no-untyped-def]
-            session = super().open(task)
+        def open(self, task: Task) -> StandInSession:
+            return BrokenSession(self.catalog, {}, task.world.seed)
 
-            async def call(_: ToolCall) -> Observation:
-                return Observation(status=500, error="server")  # type: ignore[arg-type]
-
-            session.call = call  # type: ignore[method-assign]
-            return session
+    class BrokenSession(StandInSession):
+        async def call(self, call: ToolCall) -> Observation:
+            return Observation(status=500, error=ToolErrorKind.SERVER)
 
     config = SynthesisConfig(negatives=0)
     made = asyncio.run(synthesise(CATALOG, Broken(CATALOG), config, split=Split.TRAIN, count=5, seed=1))
@@ -159,9 +167,7 @@ def test_a_failing_world_rejects_every_blueprint() -> None:
 
 def test_an_empty_pool_gives_nothing() -> None:
     empty = Catalog()
-    made = asyncio.run(
-        synthesise(empty, StandInWorld(empty), SynthesisConfig(), split=Split.TRAIN, count=5, seed=1)
-    )
+    made = asyncio.run(synthesise(empty, StandInWorld(empty), SynthesisConfig(), split=Split.TRAIN, count=5, seed=1))
     assert made.tasks == () and made.funnel.entered == 0
 
 
@@ -175,7 +181,9 @@ def test_a_tool_that_needs_what_cannot_be_stated_is_never_called() -> None:
         }
     )
     library = CATALOG.toolset("library")
-    pool = Catalog(toolsets=(library.model_copy(update={"tools": (*library.tools, extra)}), CATALOG.toolset("bakery")))
+    pool = Catalog(
+        toolsets=(Toolset(name="library", category="town", tools=(*library.tools, extra)), CATALOG.toolset("bakery"))
+    )
     made = asyncio.run(synthesise(pool, StandInWorld(pool), SynthesisConfig(), split=Split.TRAIN, count=80, seed=1))
     used = Counter(tool for task in made.tasks for tool in task.relevant)
     assert used["library.create_shelf"] == 0 < used["library.create_book"]

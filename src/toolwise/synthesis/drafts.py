@@ -157,9 +157,7 @@ class Drafter:
         stated = " ".join(statement.text for clause in clauses for statement in clause.statements)
         if execution.changed and rng.random() < 0.35:
             return []
-        return pick_facts(
-            execution.observations[-1].body, self.pool.promised(plan.calls[-1].spec.tool), stated, rng
-        )
+        return pick_facts(execution.observations[-1].body, self.pool.promised(plan.calls[-1].spec.tool), stated, rng)
 
     def sound(self, instruction: str, candidates: Sequence[str], stated: Sequence[Mapping[str, Json]]) -> bool:
         """Names no candidate, states every value, and is not too long."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from toolwise.resources import Action, Operation
 from toolwise.schemas import merged, schema_type
@@ -25,6 +26,8 @@ ACROSS = 0.25
 """What an edge between toolsets loses: equal names mean less there."""
 
 _IDENTIFIERS = frozenset({"id", "identifier", "name", "arn", "key", "uid", "uuid", "number", "slug", "url", "email"})
+_OWNER = 0.5
+"""How sure it is that a parameter named as a resource takes that resource's id or name."""
 _BARE = frozenset({"name", "id", "key", "uid", "uuid", "url", "number", "arn", "identifier"})
 """Parameters that say nothing of whose they are."""
 _MEANINGLESS = word_set("""
@@ -61,14 +64,31 @@ class Edge:
     """From 0 to 1: how sure it is that the two mean the same."""
 
 
-@dataclass(frozen=True, slots=True)
 class _Slot:
-    tool: Tool
-    parameter: str
-    kind: str
-    required: bool
-    words: frozenset[str]
-    """Meaning-bearing words of its description."""
+    """A parameter that a field may fill; what takes time to know is found when first asked for."""
+
+    def __init__(self, tool: Tool, parameter: str) -> None:
+        self.tool = tool
+        self.parameter = parameter
+
+    @cached_property
+    def _schema(self) -> Schema:
+        return merged(self.tool.properties[self.parameter], self.tool.definitions)
+
+    @cached_property
+    def kind(self) -> str:
+        """Its JSON type; empty for an enumeration, which no response names."""
+        return "" if self._schema.get("enum") else schema_type(self._schema)
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """The meaning-bearing words of its description."""
+        return meaning_words(first_sentence(str(self._schema.get("description") or "")))
+
+    @property
+    def required(self) -> bool:
+        """Must every call give it?"""
+        return self.parameter in self.tool.required
 
 
 def response_fields(tool: Tool, limit: int = MAX_FIELDS, depth: int = 4) -> list[Field]:
@@ -122,13 +142,8 @@ class ToolGraph:
                 self._add(tool)
 
     def _add(self, tool: Tool) -> None:
-        for name, schema in tool.properties.items():
-            whole = merged(schema, tool.definitions)
-            kind = schema_type(whole)
-            if kind in {"string", "integer"} and not whole.get("enum"):
-                words = meaning_words(first_sentence(str(whole.get("description") or "")))
-                slot = _Slot(tool, name, kind, name in tool.required, words)
-                self._slots.setdefault(_key(identifier_words(name)), []).append(slot)
+        for name in tool.properties:
+            self._slots.setdefault(_key(identifier_words(name)), []).append(_Slot(tool, name))
 
     def operation(self, tool: Tool) -> Operation | None:
         """What a tool does to which resource, if that is known."""
@@ -176,8 +191,7 @@ class ToolGraph:
             if owner:
                 keys.append(((*owner, *words), 0.6))
                 if words[0] in {"id", "name"}:
-                    keys.append((owner, 0.5))
-                    keys.append((owner[-1:], 0.4))
+                    keys.append((owner, _OWNER))
             if owner == noun or not holders:
                 keys.append((words, 0.25))
         else:
@@ -198,6 +212,8 @@ class ToolGraph:
             return 0.0
         if theirs is not None and theirs.action is Action.CREATE and (slot.parameter in _BARE or same_resource):
             return 0.0  # a new record is not named after one that exists
+        if certainty == _OWNER and field.name.lower() not in slot.words:
+            return 0.0  # `bucket` takes a bucket's name only if its description says so
         score = certainty + 0.1
         if same_resource and theirs is not None:
             score += 0.25 if slot.parameter in theirs.keys else 0.05

@@ -12,6 +12,7 @@ from toolwise.synthesis.config import SynthesisConfig
 from toolwise.synthesis.graph import Edge, ToolGraph
 from toolwise.synthesis.pool import Pool
 from toolwise.synthesis.specs import Leaf, ToolSpec
+from toolwise.synthesis.wording.verbs import canonical_verb
 from toolwise.types import Reference, TaskKind, Toolset
 
 _SHARED_WORDS = frozenset({"project", "region", "zone", "location", "account", "customer", "organization", "parent"})
@@ -103,7 +104,9 @@ class Planner:
                 chosen.append(rng.choice(spec.of(name)))
         optional = [leaf for leaf in spec.leaves if leaf not in chosen and leaf.parameter not in filled]
         operation = self._pool.operation(spec.tool)
-        writes = operation is not None and operation.action in {Action.CREATE, Action.UPDATE}
+        writes = canonical_verb(spec.phrase.verb.strip(",")) in {"create", "update"} or (
+            operation is not None and operation.action in {Action.CREATE, Action.UPDATE}
+        )
         keys = {*operation.keys, *operation.scope} if operation else set()
         bare = writes and all(leaf.parameter in keys for leaf in chosen)
         wanted = rng.choices((0, 1, 2, 3), weights=(2, 4, 3, 1) if writes else (8, 5, 2, 0))[0]

@@ -154,7 +154,7 @@ def described_label(description: str, name: str) -> str:
 
     Empty unless it is short and shares a word with the parameter's name.
     """
-    sentence = _LEAD.sub("", clean(first_sentence(description, 120)))
+    sentence = clean(first_sentence(_LEAD.sub("", description.lstrip()), 120))
     match = _NOUN.match(sentence)
     if match is None:
         return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from toolwise.synthesis.wording.lexicon import word_set
 from toolwise.synthesis.wording.verbs import ADVERBS, VERBS, base_form, canonical_verb, third_person
@@ -13,6 +14,7 @@ from toolwise.types import Tool
 MAX_WORDS = 18
 """A longer object is cut at a clause, or the name's own words are used instead."""
 
+_TOKEN = re.compile(r"[A-Za-z0-9]+")
 _TAG = re.compile(r"<[^>]*>")
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)|\[([^\]]*)\]\[[^\]]*\]")
 _BRACKETS = re.compile(r"\s*\([^()]*\)|\[[^\]]*\]|\{[^}]*\}")
@@ -32,7 +34,8 @@ _PREFIX = re.compile(
     re.IGNORECASE,
 )
 _CUT = re.compile(
-    r"\.(?=[A-Z][a-z])|\s*[;:—–]\s|\s+-\s|,\s+(?:which|where|including|such as|and returns?|returning|and its|if|when|"
+    r"\.(?=[A-Z][a-z])|,?\s+and returns?\b|,\s+returns?\b|"
+    r"\s*[;:—–]\s|\s+-\s|,\s+(?:which|where|including|such as|and returns?|returning|and its|if|when|"
     r"or by|as well as|for example|but|so|optionally|then|along with|excluding|identified by|given|allowing|"
     r"showing|representing|enabling|making)\b"
     r"|\s+(?:e\.g|i\.e|see|so that|because|unless|if it|if they|whether or not|when you|before you|after you)\b",
@@ -47,8 +50,9 @@ _DROPPED = re.compile(
     r"(?: parameters?)?|(?:by|with|from|using) (?:the |its |their )?(?:specified |given |provided )?"
     r"(?:parameters|arguments|input|filters?|criteria)|"
     r"based on the (?:input|parameters|arguments)(?: parameters)?|by (?:its|their) (?:\w+ )?(?:names?|ids?)|"
+    r",?(?:that (?:is|are) )?specified by (?:the|its|their|an?) [\w ]{2,60}|with the (?:name|id)|"
     r"(?:as |that (?:is|are) )?identified by (?:the|its|their|an?) [\w ]{2,40}|"
-    r"with (?:the |an? )?(?:new|updated|given|specified|provided|following) (?:values?|data|information|fields|content)|"
+    r"with (?:the |an? )?(?:new|updated|given|specified|provided|following) (?:values?|data|fields|content)|"
     r"(?:that (?:was|were|is|are|has been|have been) )?(?:previously )?(?:created|initiated|started|returned) "
     r"(?:using|with|by|from) (?:the |a )?[A-Z]\w+(?: (?:operation|action|api))?)\s*$",
     re.IGNORECASE,
@@ -59,6 +63,7 @@ _SPECIFIED = re.compile(
     r"\s+(?!(?:for|in|by|with|to|of|as|from|on|at|when|the|an?)\b)(?=\w)",
     re.I,
 )
+_EMPTY = re.compile(r"(?:an? |the )?(?:empty|no response|success|true\b|ok\b|http)", re.I)
 _LIST_OF = re.compile(
     r"^(?:an? |the |my )?(?:(?:paginated|complete|full|filtered|sorted|detailed|paged) )?(?:list|listing|"
     r"collection|set|array)s? (?:of|containing|with) (?:all (?:of )?)?",
@@ -87,6 +92,13 @@ _STOP = word_set("""
 _VERB_AND_OBJECT = re.compile(
     r"((?:^|\b(?:and|or|then)\s+|,\s+))([a-z]+s)(?=\s+(?:an?|the|any|one|all|my|your|it|them|its|their)\b)"
 )
+_SURE = word_set("""
+    adds applies assigns associates begins cancels creates deletes deregisters describes disables enables generates gets
+    initiates modifies performs provides registers removes replaces resets retrieves revokes sends starts stops writes
+    allows checks installs launches makes
+""")
+"""Third persons that are never nouns."""
+_VERB_SURELY = re.compile(r"((?:\b(?:and|or|then)\s+|,\s+))([a-z]+s)\b")
 _VERB_IN_SERIES = re.compile(r"((?:^|\b(?:and|or|then)\s+|,\s+))([a-z]+s)(?=,?\s+(?:or|and)\b)")
 _NOUNS = word_set("""
     tags labels logs reports records requests filters files groups links lists locks queries schedules views backups
@@ -145,19 +157,20 @@ def plural(word: str) -> str:
 
 def meaning_words(text: str) -> frozenset[str]:
     """The set of meaning-bearing words of a text: canonical verbs, singular nouns, no stop words."""
-    words: set[str] = set()
-    for token in re.findall(r"[A-Za-z0-9]+", text):
-        for word in identifier_words(token):
-            base = third_person(word)
-            plain = canonical_verb(base if base else singular(word))
-            if plain not in _STOP:
-                words.add(plain)
-    return frozenset(words)
+    return frozenset(word for token in _TOKEN.findall(text) for word in _meanings(token))
+
+
+@lru_cache(maxsize=65536)
+def _meanings(token: str) -> tuple[str, ...]:
+    words = (canonical_verb(third_person(word) or singular(word)) for word in identifier_words(token))
+    return tuple(word for word in words if word not in _STOP)
 
 
 def article(noun: str) -> str:
     """`a` or `an`, by the first letter."""
-    return "an" if noun[:1].lower() in "aeiou" and not noun.lower().startswith(("us", "uni", "eu", "one", "ur")) else "a"
+    return (
+        "an" if noun[:1].lower() in "aeiou" and not noun.lower().startswith(("us", "uni", "eu", "one", "ur")) else "a"
+    )
 
 
 def task_phrase(tool: Tool) -> Phrase | None:
@@ -188,7 +201,7 @@ def described_phrase(description: str, name: str) -> Phrase | None:
         return None
     if head.endswith(","):  # "Creates, updates, or removes X": the enumeration stays whole
         verb = f"{verb},"
-        rest = re.sub(r"((?:^|\b(?:and|or)\s+|,\s+))([a-z]+s)\b", _agree, rest)
+        rest = re.sub(r"((?:^|\b(?:and|or)\s+|,\s+))([a-z]+s)(?=,|\s+\w)", _agree_surely, rest)
     if words[0].lower().endswith("ing") and not stripped.lower().startswith(verb):
         return None
     return _polish(Phrase(verb, _object(rest, name), adverb))
@@ -204,7 +217,7 @@ def _polish(phrase: Phrase) -> Phrase | None:
             return Phrase("list", listed, adverb)
         if verb in {"provide", "return", "give", "produce"}:
             verb = "get"
-    if verb == "represent":
+    if verb == "represent" or _EMPTY.match(rest):
         return None
     if verb in {"perform"}:
         verb = "run"
@@ -286,6 +299,7 @@ def _imperatives(rest: str) -> str:
     """`or updates X`, `and starts X` -> base forms, to agree with the imperative in front."""
 
     rest = _VERB_AND_OBJECT.sub(_agree_surely, rest)
+    rest = _VERB_SURELY.sub(lambda m: _agree_surely(m) if m.group(2) in _SURE else m.group(0), rest)
     return _VERB_IN_SERIES.sub(_agree, rest)
 
 
@@ -301,7 +315,7 @@ def _agree(match: re.Match[str]) -> str:
 
 def named_phrase(name: str) -> Phrase | None:
     """A request from the words of a tool's name: `tools.versions.delete` -> delete + a version of a tool."""
-    segments = [segment for segment in re.split(r"[./:]", name) if segment]
+    segments = [part for part in re.split(r"[./:]", name) if part and not re.fullmatch(r"v\d\w*", part)]
     if not segments:
         return None
     words = list(identifier_words(segments[-1]))
@@ -317,8 +331,8 @@ def named_phrase(name: str) -> Phrase | None:
         :-1
     ]
     nouns = nouns or (list(identifier_words(parents[-1])) if parents else [])
-    owner = list(identifier_words(parents[-2])) if len(parents) > 2 and len(words) == 1 else []
-    if not nouns:
+    owner = list(identifier_words(parents[-2])) if len(parents) > 1 and len(words) == 1 else []
+    if not nouns or len(" ".join(nouns)) < 3:
         return None
     if canonical_verb(verb) == "list":
         rest = f"the {' '.join([*nouns[:-1], plural(nouns[-1])])}"

@@ -88,7 +88,12 @@ def state_values(pairs: Sequence[tuple[Leaf, Json]], rng: random.Random) -> list
             taken = {pair.described for pair, _ in pairs if pair is not leaf} | set(labels)
             label = leaf.described if leaf.described not in taken else label
         flag = value if isinstance(value, bool) else None
-        place = label == leaf.label and leaf.label.split()[0] in _PLACES and not isinstance(value, list) and len(leaf.label.split()) < 3
+        place = (
+            label == leaf.label
+            and leaf.label.split()[0] in _PLACES
+            and not isinstance(value, list)
+            and len(leaf.label.split()) < 3
+        )
         if rng.random() < 0.3:
             label = re.sub(r"\bid\b", "ID", label)
         many = isinstance(value, list)
