@@ -60,7 +60,8 @@ def same_json(left: Json, right: Json) -> bool:
 def follow(reference: Reference, body: Json) -> Json:
     """The value that a reference points to. Raises LookupError where the response lacks it."""
     for part in reference.path:
-        if not isinstance(body, dict) and not (isinstance(body, list) and isinstance(part, int)):
+        reachable = isinstance(body, dict) or (isinstance(body, list) and isinstance(part, int))
+        if not reachable:
             raise LookupError(f"the response has no {part!r}")
         body = body[part]
     return body

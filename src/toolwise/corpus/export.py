@@ -35,7 +35,7 @@ def export_corpus(examples: Iterable[Example], folder: Path, *, parquet: bool = 
             of_kind[split] = of_kind.get(split, 0) + 1
     _remove_stale(folder, counts, parquet=parquet)
     if parquet:
-        from toolwise.corpus.parquet import write_parquet  # noqa: PLC0415 (pyarrow takes a while to import)
+        from toolwise.corpus.parquet import write_parquet  # pyarrow takes a while to import
 
         for kind, splits in counts.items():
             for split in splits:

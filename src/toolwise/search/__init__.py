@@ -2,7 +2,7 @@
 
 from toolwise.search.blueprint_policy import BlueprintPolicy
 from toolwise.search.config import SearchConfig, Strategy
-from toolwise.search.mistakes import ErrorRates, Mistake
+from toolwise.search.mistakes import TEACHER_RATES, ErrorRates, Mistake
 from toolwise.search.strategies import search
 
-__all__ = ["BlueprintPolicy", "ErrorRates", "Mistake", "SearchConfig", "Strategy", "search"]
+__all__ = ["TEACHER_RATES", "BlueprintPolicy", "ErrorRates", "Mistake", "SearchConfig", "Strategy", "search"]
