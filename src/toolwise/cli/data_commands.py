@@ -1,0 +1,96 @@
+"""`toolwise tasks`, `solve`, `verify` and `corpus`: one arrow of the data flow each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from toolwise.cli.options import AsJson, Out, Resume, Seed, Workers
+from toolwise.cli.output import emit
+from toolwise.cli.progress import ProgressView
+from toolwise.types import Json
+
+Folder = Annotated[Path, typer.Argument(help="The folder that the step before this one wrote.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command("tasks")(tasks)
+    app.command("solve")(solve)
+    app.command("verify")(verify)
+    app.command("corpus")(corpus)
+
+
+def tasks(
+    catalog: Annotated[Path, typer.Argument(help="A catalog made by `toolwise catalog import`.")],
+    out: Out,
+    count: Annotated[int, typer.Option("--count", min=1, help="Training tasks to write.")] = 1000,
+    held_out: Annotated[int, typer.Option("--held-out", min=1, help="Tasks to write for each other split.")] = 100,
+    seed: Seed = 0,
+    resume: Resume = False,
+    workers: Workers = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Split the catalog and write tasks with the embedded teacher."""
+    from toolwise.pipelines.verbs import make_tasks
+
+    with ProgressView() as view:
+        document = make_tasks(catalog, out, (count, held_out), seed=seed, resume=resume, workers=workers, observer=view)
+    emit(document, as_json, lambda result: _render("tasks", result, out))
+
+
+def solve(
+    tasks: Folder,
+    out: Out,
+    strategy: Annotated[str, typer.Option("--strategy", help="react, react@n or dfsdt.")] = "dfsdt",
+    seed: Seed = 0,
+    resume: Resume = False,
+    workers: Workers = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Solve tasks by search; every attempt is kept as a tree."""
+    from toolwise.pipelines.verbs import solve_folder
+
+    with ProgressView() as view:
+        document = solve_folder(tasks, out, strategy, seed=seed, resume=resume, workers=workers, observer=view)
+    emit(document, as_json, lambda result: f"{result['trajectories']:,} trajectories -> {out}")
+
+
+def verify(
+    trajectories: Folder,
+    out: Annotated[Path | None, typer.Option("--out", help="By default beside the trajectories.")] = None,
+    resume: Resume = False,
+    workers: Workers = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Replay every trajectory in a fresh world and check it, stage by stage."""
+    from toolwise.pipelines.verbs import verify_folder
+
+    target = out or trajectories.with_name(f"{trajectories.name}-verified")
+    with ProgressView() as view:
+        document = verify_folder(trajectories, target, resume=resume, workers=workers, observer=view)
+    emit(document, as_json, lambda result: _render("trajectories", result, target))
+
+
+def corpus(
+    verified: Folder,
+    out: Out,
+    as_json: AsJson = False,
+) -> None:
+    """Turn accepted trajectories into training examples: SFT, preferences, retrieval."""
+    from toolwise.pipelines.verbs import corpus_folder
+
+    document = corpus_folder(verified, out)
+    emit(document, as_json, lambda result: _render("rows", result, out))
+
+
+def _render(what: str, document: Json, out: Path) -> str:
+    funnel = document["funnel"]
+    lines = [
+        f"{what}: {funnel['in']:,} in = {funnel['accepted']:,} accepted + {funnel['rejected']:,} rejected "
+        f"+ {funnel['failed']:,} failed + {funnel['pending']:,} pending -> {out}"
+    ]
+    lines += [f"  {reason}: {count:,}" for reason, count in funnel["reasons"].items()]
+    return "\n".join(lines)

@@ -1,0 +1,101 @@
+"""`toolwise train …`, `retrieve` and `ask`: make models and use them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from toolwise.cli.options import AsJson, CatalogPath, Out, Resume, Seed
+from toolwise.cli.output import emit
+from toolwise.cli.progress import ProgressView
+from toolwise.types import Json
+
+CorpusPath = Annotated[Path, typer.Option("--corpus", help="A corpus made by `toolwise corpus`, or a run folder.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    group = typer.Typer(no_args_is_help=True, help="Train a compact model or a retriever.")
+    group.command("sft")(train_sft)
+    group.command("retriever")(train_retriever)
+    app.add_typer(group, name="train")
+    app.command("retrieve")(retrieve)
+    app.command("ask")(ask)
+
+
+def train_sft(
+    corpus: CorpusPath,
+    out: Out,
+    base: Annotated[str, typer.Option("--base", help="The base model; `scratch` trains one from nothing.")] = "scratch",
+    minutes: Annotated[float, typer.Option("--minutes", min=0.05, help="Wall-clock minutes of training.")] = 11.0,
+    seed: Seed = 0,
+    resume: Resume = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a compact model on a corpus's SFT examples."""
+    from toolwise.pipelines.train import train_from_corpus
+
+    with ProgressView() as view:
+        document = train_from_corpus(corpus, out, base, minutes=minutes, seed=seed, resume=resume, observer=view)
+    emit(document, as_json, lambda result: f"model: {result['model']} ({result['steps']:,} steps)")
+
+
+def train_retriever(
+    corpus: CorpusPath,
+    catalog: CatalogPath,
+    minutes: Annotated[float, typer.Option("--minutes", min=0.05, help="Wall-clock minutes of training.")] = 2.0,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Train a bi-encoder on a corpus's retrieval pairs and index the catalog with it."""
+    from toolwise.pipelines.retrieve import train_for_catalog
+
+    with ProgressView() as view:
+        document = train_for_catalog(corpus, catalog, minutes=minutes, seed=seed, observer=view)
+    emit(document, as_json, lambda result: f"index: {result['index']} ({result['tools']:,} tools)")
+
+
+def retrieve(
+    query: Annotated[str, typer.Argument(help="What you want done, in words.")],
+    catalog: CatalogPath,
+    k: Annotated[int, typer.Option("-k", min=1, help="How many tools to show.")] = 10,
+    retriever: Annotated[
+        str, typer.Option("--retriever", help="bm25, dense or fusion; by default the best that the index has.")
+    ] = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Find the tools of a catalog that serve a request."""
+    from toolwise.pipelines.retrieve import find_tools
+
+    with ProgressView() as view:
+        document = find_tools(query, catalog, k, retriever, view)
+    emit(document, as_json, _render_hits)
+
+
+def ask(
+    instruction: Annotated[str, typer.Argument(help="What you want done, with every value that it needs.")],
+    catalog: CatalogPath,
+    model: Annotated[Path, typer.Option("--model", help="A model folder made by `toolwise train sft`.")],
+    k: Annotated[int, typer.Option("-k", min=1, help="How many tools to retrieve and offer.")] = 4,
+    retriever: Annotated[str, typer.Option("--retriever", help="bm25, dense or fusion.")] = "auto",
+    strategy: Annotated[str, typer.Option("--strategy", help="react or dfsdt.")] = "dfsdt",
+    as_json: AsJson = False,
+) -> None:
+    """Retrieve tools for an instruction, search with a model in the simulated world, and answer."""
+    from toolwise.pipelines.ask import answer
+
+    document = answer(instruction, catalog, model, k=k, retriever=retriever, strategy=strategy)
+    emit(document, as_json, _render_answer)
+
+
+def _render_hits(document: Json) -> str:
+    width = max((len(hit["tool"]) for hit in document["hits"]), default=0)
+    lines = [f"{hit['score']:7.3f}  {hit['tool']:<{width}}  {hit['description']}" for hit in document["hits"]]
+    return "\n".join(lines) or "no tool matches"
+
+
+def _render_answer(document: Json) -> str:
+    lines = [f"{'  ' * node['depth']}{node['text']}" for node in document["tree"]]
+    return "\n".join([*lines, "", document["answer"] or "(no answer)"])
