@@ -17,6 +17,8 @@ from toolwise.synthesis.wording.verbs import VERBS, base_form
         ("Gets information about a single <b>backup</b>.", "x", "get information about a backup"),
         ("Permanently deletes a specified archive. It is gone then.", "x", "permanently delete an archive"),
         ("Creates or updates the policy.", "x", "create or update the policy"),
+        ("Adds or updates tags for a domain.", "x", "add or update tags for a domain"),
+        ("Lists rules and returns them in order.", "x", "list rules"),
         ("Creates, updates, or removes labels.", "x", "create, update, or remove labels"),
         ("This operation clones an existing backend.", "x", "clone an existing backend"),
         ("Use this method to list profiles in your account.", "x", "list profiles in my account"),

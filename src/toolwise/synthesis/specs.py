@@ -162,6 +162,8 @@ def described_label(description: str, name: str) -> str:
     words = noun.split()
     if not 1 <= len(words) <= 6 or not all(re.fullmatch(r"[\w-]+", word) for word in words):
         return ""
+    if words[-1].lower() in {"of", "or", "and", "the", "a", "an", "at", "by", "if"}:
+        return ""
     if any(word.endswith(("ing", "ed", "ly")) for word in words):
         return ""
     mine, own = meaning_words(noun), meaning_words(name)

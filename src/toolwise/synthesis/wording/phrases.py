@@ -37,7 +37,7 @@ _CUT = re.compile(
     r"\.(?=[A-Z][a-z])|,?\s+and returns?\b|,\s+returns?\b|"
     r"\s*[;:—–]\s|\s+-\s|,\s+(?:which|where|including|such as|and returns?|returning|and its|if|when|"
     r"or by|as well as|for example|but|so|optionally|then|along with|excluding|identified by|given|allowing|"
-    r"showing|representing|enabling|making)\b"
+    r"showing|representing|enabling|making|possibly)\b"
     r"|\s+(?:e\.g|i\.e|see|so that|because|unless|if it|if they|whether or not|when you|before you|after you)\b",
     re.IGNORECASE,
 )
@@ -98,6 +98,7 @@ _SURE = word_set("""
     allows checks installs launches makes
 """)
 """Third persons that are never nouns."""
+_VERB_FIRST = re.compile(r"^((?:or|and)\s+)([a-z]+s)\b")
 _VERB_SURELY = re.compile(r"((?:\b(?:and|or|then)\s+|,\s+))([a-z]+s)\b")
 _VERB_IN_SERIES = re.compile(r"((?:^|\b(?:and|or|then)\s+|,\s+))([a-z]+s)(?=,?\s+(?:or|and)\b)")
 _NOUNS = word_set("""
@@ -298,6 +299,7 @@ def _plain_word(word: str, name: str) -> str:
 def _imperatives(rest: str) -> str:
     """`or updates X`, `and starts X` -> base forms, to agree with the imperative in front."""
 
+    rest = _VERB_FIRST.sub(_agree_surely, rest)
     rest = _VERB_AND_OBJECT.sub(_agree_surely, rest)
     rest = _VERB_SURELY.sub(lambda m: _agree_surely(m) if m.group(2) in _SURE else m.group(0), rest)
     return _VERB_IN_SERIES.sub(_agree, rest)
