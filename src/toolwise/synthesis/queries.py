@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from toolwise.synthesis.specs import described_label
+from toolwise.synthesis.specs import described_label, writable
 from toolwise.synthesis.wording.instruction import ClauseParts, write_instruction
 from toolwise.synthesis.wording.phrases import Phrase, task_phrase
 from toolwise.synthesis.wording.rules import names_tool
@@ -53,7 +53,8 @@ def _query(tool: Tool, toolset: Toolset, request: Phrase, rng: random.Random) ->
 
 def _labels(tool: Tool, rng: random.Random) -> list[str]:
     """One to three of the tool's parameters in words, required ones first."""
-    names = [name for name in tool.properties if name in tool.required] or list(tool.properties)[:3]
+    named = [name for name in tool.properties if name in tool.required or writable(name, tool.properties[name])]
+    names = [name for name in named if name in tool.required] or named[:3]
     labels: list[str] = []
     for name in rng.sample(names, min(len(names), rng.randint(1, 3))):
         described = described_label(str(tool.properties[name].get("description") or ""), name)

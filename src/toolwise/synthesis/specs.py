@@ -105,7 +105,7 @@ def _leaves(
     schema = schema if isinstance(schema, dict) else {}
     whole = merged(schema, tool.definitions)
     kind = schema_type(whole)
-    if not needed[-1] and not _writable(path[-1], whole):
+    if not needed[-1] and not writable(path[-1], whole):
         return None
     if kind in SCALARS or (kind == "array" and _scalar_array(whole, tool)):
         return [_leaf(path, kind, schema, needed, str(whole.get("description") or ""))]
@@ -131,7 +131,7 @@ def _scalar_array(schema: Schema, tool: Tool) -> bool:
     return schema_type(merged(items, tool.definitions)) in SCALARS - {"boolean"}
 
 
-def _writable(name: str, schema: Schema) -> bool:
+def writable(name: str, schema: Schema) -> bool:
     """Would a person state this optional value? Not what the server sets, nor paging, nor transport."""
     if "".join(identifier_words(name)) in _PLUMBING or schema.get("readOnly") or schema.get("deprecated"):
         return False

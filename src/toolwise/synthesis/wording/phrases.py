@@ -52,6 +52,7 @@ _DROPPED = re.compile(
     r"based on the (?:input|parameters|arguments)(?: parameters)?|by (?:its|their) (?:\w+ )?(?:names?|ids?)|"
     r",?(?:that (?:is|are) )?specified by (?:the|its|their|an?) [\w ]{2,60}|with the (?:name|id)|"
     r"(?:as |that (?:is|are) )?identified by (?:the|its|their|an?) [\w ]{2,40}|"
+    r"given (?:the|its|their|an?) [\w ]{2,40}|"
     r"with (?:the |an? )?(?:new|updated|given|specified|provided|following) (?:values?|data|fields|content)|"
     r"(?:that (?:was|were|is|are|has been|have been) )?(?:previously )?(?:created|initiated|started|returned) "
     r"(?:using|with|by|from) (?:the |a )?[A-Z]\w+(?: (?:operation|action|api))?)\s*$",
@@ -60,7 +61,7 @@ _DROPPED = re.compile(
 _SPECIFIED = re.compile(
     r"(?<![-\w])(?:(the|an?|this|my|your)\s+)?(?:specified|given|provided|supplied|requested|particular|specific|single|"
     r"individual|indicated)(?:\s+(?:single|specific|existing))?"
-    r"\s+(?!(?:for|in|by|with|to|of|as|from|on|at|when|the|an?)\b)(?=\w)",
+    r"\s+(?!(?:for|in|by|with|to|of|as|from|on|at|when|the|an?|its|their)\b)(?=\w)",
     re.I,
 )
 _EMPTY = re.compile(r"(?:an? |the )?(?:empty|no response|success|true\b|ok\b|http)", re.I)
