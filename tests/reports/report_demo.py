@@ -31,7 +31,7 @@ from toolwise.types import (
     Verdict,
 )
 
-ATTACK = "<script>window.pwned = true</script><img src=x onerror=\"window.pwned=true\">'\"&</script>"
+ATTACK = '<script>window.pwned = true</script><img src=x onerror="window.pwned=true">\'"&</script>'
 SPLITS = ("seen_toolset", "unseen_toolset", "unseen_category")
 
 
@@ -111,7 +111,13 @@ def simple_sample(number: int, rng: random.Random, passed: bool) -> Sample:
         ),
     )
     trajectory = Trajectory(
-        task_key=task.key, strategy="react", policy="model", nodes=nodes, ends={3: StopReason.ANSWERED}, model_calls=2, budget=8
+        task_key=task.key,
+        strategy="react",
+        policy="model",
+        nodes=nodes,
+        ends={3: StopReason.ANSWERED},
+        model_calls=2,
+        budget=8,
     )
     checks = (
         Check(name="format", passed=True),
@@ -123,7 +129,9 @@ def simple_sample(number: int, rng: random.Random, passed: bool) -> Sample:
             detail="" if passed else f"expected {tool}, got {called}",
         ),
     )
-    return Sample(task=task, trajectory=trajectory, verdict=Verdict(key=task.key, checks=checks), split=split, agent="model")
+    return Sample(
+        task=task, trajectory=trajectory, verdict=Verdict(key=task.key, checks=checks), split=split, agent="model"
+    )
 
 
 def search_sample(number: int, text: str = "") -> Sample:
@@ -229,7 +237,9 @@ def search_sample(number: int, text: str = "") -> Sample:
         reason=None if right else RejectReason.UNGROUNDED,
         detail="" if right else "the answer lacks: https://storage.example.com/field-notes-2024/report.pdf" + text,
     )
-    verdict = Verdict(key=task.key, checks=(Check(name="format", passed=True), Check(name="state", passed=True), grounding))
+    verdict = Verdict(
+        key=task.key, checks=(Check(name="format", passed=True), Check(name="state", passed=True), grounding)
+    )
     return Sample(task=task, trajectory=trajectory, verdict=verdict, split=SPLITS[number % 3], agent="model")
 
 
@@ -243,9 +253,15 @@ def asking_sample(number: int) -> Sample:
     ).with_key()
     nodes = (
         Node(parent=None, message=Message(role=Role.USER, content=task.instruction)),
-        Node(parent=0, message=Message(role=Role.ASSISTANT, content="At which restaurant, and at what time?"), sampled=True),
+        Node(
+            parent=0,
+            message=Message(role=Role.ASSISTANT, content="At which restaurant, and at what time?"),
+            sampled=True,
+        ),
     )
-    trajectory = Trajectory(task_key=task.key, strategy="react", policy="model", nodes=nodes, ends={1: StopReason.ANSWERED})
+    trajectory = Trajectory(
+        task_key=task.key, strategy="react", policy="model", nodes=nodes, ends={1: StopReason.ANSWERED}
+    )
     return Sample(task=task, trajectory=trajectory, split=SPLITS[number % 3], agent="model")
 
 
@@ -343,7 +359,9 @@ def demo_document(hostile: bool = False, many: int = 36, seed: int = 7) -> RunDo
                     "timeout" + text: 31,
                 },
             ),
-            "examples": Funnel(entered=4218, accepted=4102, rejected=102, pending=14, reasons={"too_long": 61, "leak": 41}),
+            "examples": Funnel(
+                entered=4218, accepted=4102, rejected=102, pending=14, reasons={"too_long": 61, "leak": 41}
+            ),
         },
         catalog=CatalogStatistics(
             toolsets=412,
@@ -359,7 +377,14 @@ def demo_document(hostile: bool = False, many: int = 36, seed: int = 7) -> RunDo
             tools=3344,
             by_split={"train": 2640, "dev": 203, "seen_toolset": 486, "unseen_toolset": 512, "unseen_category": 377},
             by_kind={"single": 2810, "category": 902, "collection": 506},
-            by_pattern={"single": 2231, "parallel": 611, "chain": 902, "no_tool": 211, "no_fit": 148, "missing_value": 115},
+            by_pattern={
+                "single": 2231,
+                "parallel": 611,
+                "chain": 902,
+                "no_tool": 211,
+                "no_fit": 148,
+                "missing_value": 115,
+            },
             calls_per_task={0: 474, 1: 2231, 2: 901, 3: 402, 4: 151, 5: 59},
             by_category={name: 9 * number for name, number in by_category.items()},
             examples={"sft": 4102, "preference": 1640, "retrieval": 5211},

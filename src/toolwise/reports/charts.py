@@ -14,10 +14,14 @@ LINE = 21
 """Pixels between two agents' lines."""
 HEAD = 22
 """Pixels above a group's first line, for its name."""
+BARE_HEAD = 16
+"""The same for a group without a name: room for its n."""
 GAP = 16
 """Pixels between groups."""
 READINGS = 160
 """The most points of a curve that are drawn; more are averaged in order."""
+DIVERGED = 1e9
+"""A loss beyond this counts as not finite: training has blown up, and no axis could show it beside the others."""
 LOG_RATIO = 40
 """A loss that falls by more than this factor is drawn on a logarithmic axis."""
 
@@ -73,6 +77,8 @@ class Panel:
     title: str
     note: str
     axis: str
+    top: int
+    """Where the grid begins, in pixels: below a note that has no heading beside it."""
     height: int
     ticks: tuple[Tick, ...]
     groups: tuple[Group, ...]
@@ -142,6 +148,8 @@ def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
         return []
     rough = (high - low) / max(wanted, 1)
+    if rough < 1e-12:
+        return []
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * 0.999)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
@@ -162,12 +170,19 @@ def interval_panel(name: str, groups: Iterable[tuple[str, Mapping[str, Metric]]]
     for label, metrics in found:
         group = _group(label, metrics, legend, y, top)
         drawn.append(group)
-        y += (HEAD if group.label else 6) + LINE * len(group.marks) + GAP
+        y += (HEAD if group.label else BARE_HEAD) + LINE * len(group.marks) + GAP
     places = nice_ticks(0, top, 4) if not fraction else [0, 0.25, 0.5, 0.75, 1.0]
     ticks = tuple(Tick(rounded(100 * p / top), f"{p:.0%}" if fraction else f"{p:g}") for p in places)
     title, note = wording.METRICS.get(name, (wording.metric_label(name), ""))
-    axis = "share of tasks" if fraction else next((m.unit for m in values), "")
-    return Panel(title, note, axis, y, ticks, tuple(drawn))
+    axis = _axis_title(name, fraction, values)
+    top_edge = 0 if any(group.label for group in drawn) else BARE_HEAD
+    return Panel(title, note, axis, top_edge, y, ticks, tuple(drawn))
+
+
+def _axis_title(name: str, fraction: bool, values: Sequence[Metric]) -> str:
+    if not fraction:
+        return next((metric.unit for metric in values), "")
+    return "mean over requests" if "@" in name else "share of tasks"
 
 
 def _group(label: str, metrics: Mapping[str, Metric], legend: Sequence[Series], y: int, top: float) -> Group:
@@ -175,7 +190,7 @@ def _group(label: str, metrics: Mapping[str, Metric], legend: Sequence[Series], 
     shown = [(series, metric) for series, metric in shown if wording.measured(metric)]
     sizes = {metric.n for _, metric in shown}
     note = f"n = {wording.count(sizes.pop())}" if len(sizes) == 1 else ""
-    first = y + (HEAD if label else 6) + LINE // 2
+    first = y + (HEAD if label else BARE_HEAD) + LINE // 2
     marks = tuple(_mark(series, metric, first + LINE * i, top) for i, (series, metric) in enumerate(shown))
     return Group(label, note, y, marks)
 
@@ -209,13 +224,9 @@ def bars(counts: Iterable[tuple[str, float]], texts: Sequence[str] = ()) -> tupl
     )
 
 
-def largest_first(counts: Mapping[str, int], keep: int = 0) -> list[tuple[str, int]]:
-    """Sorted by count, then name; beyond `keep` rows the rest is one row that says how many it holds."""
-    rows = sorted(counts.items(), key=lambda row: (-row[1], row[0]))
-    if not keep or len(rows) <= keep:
-        return rows
-    rest = rows[keep - 1 :]
-    return [*rows[: keep - 1], (f"{len(rest)} others", sum(number for _, number in rest))]
+def largest_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Sorted by count, then name."""
+    return sorted(counts.items(), key=lambda row: (-row[1], row[0]))
 
 
 def funnel_bar(label: str, funnel: Funnel, largest: int) -> FunnelBar:
@@ -236,11 +247,11 @@ def funnel_bar(label: str, funnel: Funnel, largest: int) -> FunnelBar:
 
 def curve(points: Sequence[CurvePoint]) -> Curve | None:
     """The training curve; none with fewer than two finite readings."""
-    finite = [p for p in points if math.isfinite(p.loss) and math.isfinite(p.seconds)]
+    finite = [p for p in points if abs(p.loss) < DIVERGED and math.isfinite(p.seconds)]
     if len(finite) < 2:
         return None
     start, end = min(p.seconds for p in finite), max(p.seconds for p in finite)
-    if end <= start:
+    if end - start < 1e-6:
         return None
 
     def across(seconds: float) -> float:
@@ -248,7 +259,7 @@ def curve(points: Sequence[CurvePoint]) -> Curve | None:
 
     drawn = _thinned(finite)
     losses = [p.loss for p in drawn]
-    log = min(losses) > 0 and max(losses) / min(losses) > LOG_RATIO
+    log = min(losses) > 1e-6 and max(losses) / min(losses) > LOG_RATIO
     up, y_ticks = _loss_axis(losses, log)
     dev = [p for p in finite if p.dev is not None and math.isfinite(p.dev)]
     dev_points = tuple(
@@ -259,7 +270,7 @@ def curve(points: Sequence[CurvePoint]) -> Curve | None:
     xs = [across(p.seconds) for p in drawn]
     return Curve(
         raw=_path(xs, [up(v) for v in losses]),
-        smooth=_path(xs, [up(v) for v in _smoothed(losses)]),
+        smooth=_path(xs, [up(v) for v in _smoothed(drawn)]),
         log=log,
         y_ticks=y_ticks,
         x_ticks=x_ticks,
@@ -288,12 +299,16 @@ def _thinned(points: Sequence[CurvePoint]) -> list[CurvePoint]:
     return thinned
 
 
-def _smoothed(values: Sequence[float]) -> list[float]:
-    """An exponential moving average that starts at the first value."""
-    keep = 0.0 if len(values) < 12 else 0.7
-    smooth = [values[0]]
-    for value in values[1:]:
-        smooth.append(keep * smooth[-1] + (1 - keep) * value)
+def _smoothed(points: Sequence[CurvePoint]) -> list[float]:
+    """The mean over each reading's neighbours of the same stage, as many to either side."""
+    reach = len(points) // 40
+    smooth = []
+    for i, point in enumerate(points):
+        side = min(reach, i, len(points) - 1 - i)
+        while side and {p.stage for p in points[i - side : i + side + 1]} != {point.stage}:
+            side -= 1
+        near = [p.loss for p in points[i - side : i + side + 1]]
+        smooth.append(math.fsum(near) / len(near))
     return smooth
 
 
@@ -301,7 +316,7 @@ def _loss_axis(losses: Sequence[float], log: bool) -> tuple[Callable[[float], fl
     if log:
         axis = _Axis(math.log10(min(losses)), math.log10(max(losses)), log)
         powers = range(math.floor(axis.low), math.ceil(axis.high) + 1)
-        places = [m * 10.0**p for p in powers for m in (1, 3)]
+        places = [m * 10.0**p for p in powers for m in ((1, 3) if len(powers) <= 4 else (1,))]
         inside = [v for v in places if axis.low <= math.log10(v) <= axis.high + 1e-9]
     else:
         axis = _Axis(min(0.0, *losses), max(losses) * 1.06 or 1.0, log)
@@ -340,7 +355,8 @@ def _stages(points: Sequence[CurvePoint], across: Callable[[float], float]) -> t
         return ()
     edges = [across(p.seconds) for p in starts] + [100.0]
     return tuple(
-        StageBand(wording.plain(p.stage), edges[i], rounded(max(edges[i + 1] - edges[i], 0))) for i, p in enumerate(starts)
+        StageBand(wording.plain(p.stage), edges[i], rounded(max(edges[i + 1] - edges[i], 0)))
+        for i, p in enumerate(starts)
     )
 
 
@@ -357,4 +373,5 @@ def _readings(points: Sequence[CurvePoint], xs: Sequence[float]) -> tuple[Readin
 
 
 def _path(xs: Sequence[float], ys: Sequence[float]) -> str:
-    return " ".join(f"{'L' if i else 'M'}{x * 10:.1f} {y * 10:.1f}" for i, (x, y) in enumerate(zip(xs, ys, strict=True)))
+    places = [f"{x * 10:.1f} {y * 10:.1f}" for x, y in zip(xs, ys, strict=True)]
+    return "M" + "L".join(places) if places else ""

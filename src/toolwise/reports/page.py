@@ -11,16 +11,15 @@ import tempfile
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import orjson
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from toolwise.errors import RunError, boundary
 from toolwise.reports import charts, sections, trees, wording
 from toolwise.reports.document import RunDocument, Sample
 from toolwise.types import Json
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
-    from markupsafe import Markup
 
 SAMPLE_BYTES = 1_200_000
 """The most bytes of search trees on the page; what does not fit is counted there."""
@@ -78,8 +77,6 @@ def write_report(document: RunDocument, path: Path | str) -> Path:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     environment = Environment(
         loader=PackageLoader("toolwise.reports", "templates"),
         autoescape=True,
@@ -99,8 +96,6 @@ def _environment() -> Environment:
 
 def _asset(name: str) -> Markup:
     """A file of ours, put on the page as it stands."""
-    from markupsafe import Markup
-
     environment = _environment()
     loader = environment.loader
     assert loader is not None  # noqa: S101  (set three lines above it)
@@ -109,8 +104,6 @@ def _asset(name: str) -> Markup:
 
 def json_markup(text: str) -> Markup:
     """JSON text, escaped, with its keys and strings marked for colour."""
-    from markupsafe import Markup, escape
-
     parts: list[Markup] = []
     end = 0
     for match in _JSON_STRING.finditer(text):
@@ -129,9 +122,6 @@ def _csp_hash(script: str) -> str:
 
 def _embedded(document: RunDocument) -> Markup:
     """Every number of the page as JSON inside a script element; no character in it can end the element."""
-    import orjson
-    from markupsafe import Markup
-
     numbers = orjson.dumps(_finite(document.model_dump(mode="json", exclude={"samples"}))).decode()
     for character in "<>&\u2028\u2029":
         numbers = numbers.replace(character, f"\\u{ord(character):04x}")
@@ -156,8 +146,6 @@ def _trees(samples: Sequence[Sample]) -> tuple[list[tuple[trees.TreeView, Markup
     They are taken in turn from each split and strategy, so that a full page still shows all of them.
     """
     template = _environment().get_template("tree.html.j2")
-    from markupsafe import Markup
-
     fitting: dict[int, tuple[trees.TreeView, Markup]] = {}
     size = 0
     for index in _in_turn(samples):

@@ -22,7 +22,7 @@ COLOURS: Mapping[str, tuple[str, str]] = {
 }
 """Name -> colour class and shape: an agent looks the same wherever it appears."""
 SPARE = (("green", "square"), ("sky", "diamond"), ("ochre", "triangle"), ("red", "square"), ("purple", "circle"))
-CATEGORIES_SHOWN = 18
+CATEGORIES_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,16 @@ class Row:
 
     group: str
     group_note: str
-    group_rows: int
-    """Rows in this group, on its first row; 0 on the others."""
+    first: bool
+    """Does the group begin here?"""
     series: charts.Series
     cells: tuple[Cell | None, ...]
+
+    @property
+    def n(self) -> str:
+        """The n that all cells share; empty where they differ."""
+        sizes = {cell.n for cell in self.cells if cell}
+        return sizes.pop() if len(sizes) == 1 else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,11 @@ class Metrics:
     rows: tuple[Row, ...]
     lede: str
 
+    @property
+    def notes(self) -> tuple[tuple[str, str], ...]:
+        """What each agent is, where it needs saying."""
+        return tuple((s.label, wording.AGENT_NOTES[s.name]) for s in self.legend if s.name in wording.AGENT_NOTES)
+
 
 @dataclass(frozen=True, slots=True)
 class Chart:
@@ -78,6 +89,7 @@ class Chart:
     title: str
     unit: str
     bars: tuple[charts.Bar, ...]
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +145,13 @@ def results(document: RunDocument) -> Metrics | None:
         for i, agent in enumerate(present):
             metrics = everyone[agent.name][split]
             label, note = wording.SPLITS.get(split, (wording.plain(split), ""))
-            rows.append(Row(label, note, 0 if i else len(present), agent, _cells(metrics, names)))
+            rows.append(Row(label, note, i == 0, agent, _cells(metrics, names)))
     columns = tuple(wording.metric_label(name) for name in names)
     return Metrics(legend, tuple(p for p in panels if p.groups), columns, tuple(rows), _results_lede(document))
 
 
 def _cells(metrics: Mapping[str, Metric], names: Sequence[str]) -> tuple[Cell | None, ...]:
-    found = []
+    found: list[Cell | None] = []
     for name in names:
         metric = metrics.get(name)
         if metric is None:
@@ -190,7 +202,7 @@ def retrieval(document: RunDocument) -> Metrics | None:
     for name in names:
         metrics = {retriever: by_name[name] for retriever, by_name in found.items() if name in by_name}
         panels.append(charts.interval_panel(name, [("", metrics)], legend))
-    rows = tuple(Row("", "", 0, agent, _cells(found[agent.name], names)) for agent in legend)
+    rows = tuple(Row("", "", False, agent, _cells(found[agent.name], names)) for agent in legend)
     pool = f" among {wording.plural(document.retrieval_pool, 'tool')}" if document.retrieval_pool else ""
     lede = f"Given only the words of a request, each retriever ranks the tools that would serve it{pool}."
     columns = tuple(wording.metric_label(name) for name in names)
@@ -253,7 +265,7 @@ def about(document: RunDocument) -> list[str]:
     """Three lines for someone who has never heard of this."""
     if document.about:
         return list(document.about)
-    source = "Toolwise reads the documents that describe APIs and turns them into a catalog of tools a program can call."
+    source = "Toolwise turns the documents that describe APIs into a catalog of tools that a program can call."
     if document.catalog and document.catalog.tools:
         source = (
             f"Toolwise read the documents of {wording.plural(document.catalog.toolsets, 'API')} and turned them into "
@@ -263,12 +275,12 @@ def about(document: RunDocument) -> list[str]:
         "From the catalog it wrote requests in plain words, ran the right calls to be sure of them, "
         "and trained a small language model to turn such a request into the right call."
     )
-    if any(sample.task.world.name == "simulated" for sample in document.samples):
-        made += " The tools ran in a simulation made from their own documentation, not against the live services."
     read = (
-        "Every rate below comes with n, the number of cases behind it, and a 95% interval, "
+        "Every rate comes with n, the number of cases behind it, and a 95% interval, "
         "the range in which the true rate plausibly lies."
     )
+    if any(sample.task.world.name == "simulated" for sample in document.samples):
+        read += " Tools ran in a simulation made from their documentation, not against live services."
     return [source, made, read]
 
 
@@ -286,6 +298,14 @@ def _chart(title: str, unit: str, rows: Iterable[tuple[str, float]]) -> list[Cha
     return [Chart(title, unit, found)] if found else []
 
 
+def _categories(title: str, unit: str, counts: Mapping[str, int]) -> list[Chart]:
+    """The largest as bars; the others in a note, since their sum would dwarf the bars."""
+    rows = charts.largest_first(counts)
+    shown, rest = rows[:CATEGORIES_SHOWN], rows[CATEGORIES_SHOWN:]
+    others = f"And {wording.plural(len(rest), 'other')}, together {wording.count(sum(n for _, n in rest))}."
+    return [Chart(title, unit, charts.bars(shown), others if rest else "")] if shown else []
+
+
 def _named(counts: Mapping[str, int], labels: Mapping[str, str] | None = None) -> list[tuple[str, int]]:
     return [((labels or {}).get(name) or wording.plain(name), number) for name, number in counts.items()]
 
@@ -295,11 +315,9 @@ def corpus(document: RunDocument) -> tuple[list[Tile], list[Chart]]:
     found = document.corpus
     if found is None:
         return [], []
-    tiles = [
-        Tile(wording.count(number), label)
-        for number, label in ((found.tasks, "accepted tasks"), (found.toolsets, "toolsets used"), (found.tools, "tools used"))
-        if number
-    ]
+    counts = ((found.tasks, "accepted tasks"), (found.toolsets, "toolsets used"), (found.tools, "tools used"))
+    tiles = [Tile(wording.count(number), label) for number, label in counts if number]
+    tiles += [Tile(wording.count(number), wording.EXAMPLES.get(name, name)) for name, number in found.examples.items()]
     calls = [(wording.plural(k, "call"), found.calls_per_task[k]) for k in sorted(found.calls_per_task)]
     splits = [(wording.split_label(name), number) for name, number in found.by_split.items()]
     charts_found = [
@@ -307,8 +325,7 @@ def corpus(document: RunDocument) -> tuple[list[Tile], list[Chart]]:
         *_chart("By kind", "tasks", _named(found.by_kind)),
         *_chart("By pattern", "tasks", _named(found.by_pattern)),
         *_chart("Right calls a task needs", "tasks", calls),
-        *_chart("By category", "tasks", charts.largest_first(found.by_category, CATEGORIES_SHOWN)),
-        *_chart("Training examples", "rows", _named(found.examples, wording.EXAMPLES)),
+        *_categories("By category", "tasks", found.by_category),
     ]
     return tiles, charts_found
 
@@ -322,9 +339,8 @@ def catalog(document: RunDocument) -> tuple[list[Tile], list[Chart]]:
     tiles = [Tile(wording.count(number), label) for number, label in counts if number]
     if found.tools_per_second:
         tiles.append(Tile(wording.count(found.tools_per_second), "tools read a second"))
-    categories = charts.largest_first(found.categories, CATEGORIES_SHOWN)
     left_out = [(wording.plain(reason), number) for reason, number in charts.largest_first(found.left_out)]
-    return tiles, [*_chart("Categories", "toolsets", categories), *_chart("Left out, and why", "left out", left_out)]
+    return tiles, [*_categories("Categories", "toolsets", found.categories), *_chart("Left out, and why", "", left_out)]
 
 
 def timings(document: RunDocument) -> tuple[list[Tile], list[Chart]]:

@@ -37,7 +37,9 @@ def _headlines(document: RunDocument) -> list[str]:
     rows = []
     for line in sections.headlines(document):
         rival = f"; {_text(line.rival_text)}" if line.rival_text else ""
-        rows.append(f"- **{line.value}** {_text(line.label)}, {_text(line.note)} (95%: {line.interval}, n = {line.n}{rival})")
+        rows.append(
+            f"- **{line.value}** {_text(line.label)}, {_text(line.note)} (95%: {line.interval}, n = {line.n}{rival})"
+        )
     return ["\n".join(rows)] if rows else []
 
 
@@ -56,7 +58,9 @@ def _funnels(document: RunDocument) -> list[str]:
         return []
     rows = []
     for name, funnel in document.funnels.items():
-        reasons = ", ".join(f"{wording.plain(reason).lower()} {wording.count(n)}" for reason, n in funnel.reasons.items())
+        reasons = ", ".join(
+            f"{wording.plain(reason).lower()} {wording.count(n)}" for reason, n in funnel.reasons.items()
+        )
         counts = (funnel.entered, funnel.accepted, funnel.rejected, funnel.failed, funnel.pending)
         rows.append([wording.plain(name), *(wording.count(n) for n in counts), reasons])
     return ["## Funnel", _table(["Stage", "In", "Accepted", "Rejected", "Failed", "Pending", "Reasons"], rows)]

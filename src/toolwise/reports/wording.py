@@ -29,17 +29,25 @@ METRICS: Mapping[str, tuple[str, str]] = {
 AGENTS: Mapping[str, str] = {
     "model": "Trained model",
     "null": "Does nothing",
-    "nearest_tool": "Nearest tool, copied values",
+    "nearest_tool": "Nearest tool",
     "untrained": "Untrained model",
     "bm25": "BM25",
     "dense": "Dense bi-encoder",
     "fusion": "Fusion of both",
 }
+AGENT_NOTES: Mapping[str, str] = {
+    "null": "calls nothing and says nothing of use",
+    "nearest_tool": "picks the tool whose words are nearest to the request’s and copies what looks like a value",
+    "untrained": "the same network and the same constrained decoding, before training",
+    "bm25": "matches words, stemmed and weighted by rarity",
+    "dense": "a small network that places requests and tools in one space",
+    "fusion": "the ranks of both, combined",
+}
 STRATEGIES: Mapping[str, str] = {"react": "ReAct", "dfsdt": "DFSDT"}
 EXAMPLES: Mapping[str, str] = {
-    "sft": "Conversations (SFT)",
-    "preference": "Preference pairs",
-    "retrieval": "Retrieval pairs",
+    "sft": "conversations (SFT)",
+    "preference": "preference pairs",
+    "retrieval": "retrieval pairs",
 }
 ENDS: Mapping[str, str] = {
     "answered": "answered",
@@ -58,18 +66,22 @@ def plain(name: str) -> str:
 
 
 def split_label(name: str) -> str:
+    """A split as a heading."""
     return SPLITS[name][0] if name in SPLITS else plain(name)
 
 
 def metric_label(name: str) -> str:
+    """A metric as a heading."""
     return METRICS[name][0] if name in METRICS else (name if "@" in name else plain(name))
 
 
 def agent_label(name: str) -> str:
+    """An agent or retriever as the legend shows it."""
     return AGENTS.get(name) or plain(name)
 
 
 def strategy_label(name: str) -> str:
+    """`react@3` -> `ReAct@3`."""
     base, at, times = name.partition("@")
     return STRATEGIES.get(base, plain(base)) + at + times
 
@@ -109,10 +121,12 @@ def measured(metric: Metric) -> bool:
 
 
 def is_fraction(metric: Metric) -> bool:
+    """Is it shown in percent?"""
     return metric.unit == "fraction"
 
 
 def value_text(metric: Metric) -> str:
+    """The value with its unit; a dash where nothing was measured."""
     if not measured(metric):
         return MISSING
     if is_fraction(metric):
@@ -121,12 +135,12 @@ def value_text(metric: Metric) -> str:
 
 
 def interval_text(metric: Metric) -> str:
-    """`88.1 to 93.8%`; a dash where nothing was measured."""
+    """`88.1–93.8%`; a dash where nothing was measured."""
     if not measured(metric) or not (math.isfinite(metric.low) and math.isfinite(metric.high)):
         return MISSING
     if is_fraction(metric):
-        return f"{100 * metric.low:.1f} to {100 * metric.high:.1f}%"
-    return f"{metric.low:.3g} to {metric.high:.3g} {metric.unit}".strip()
+        return f"{100 * metric.low:.1f}–{100 * metric.high:.1f}%"
+    return f"{metric.low:.3g}–{metric.high:.3g} {metric.unit}".strip()
 
 
 def duration(seconds: float) -> str:
