@@ -165,6 +165,8 @@ class Flow:
     ) -> dict[str, Json]:
         key = key_of(body, created, self.created, operation) if operation.keys else key
         known = {n: created[n] for n in operation.scope if n in created}
+        if operation.key_prefix and operation.scope and self.created.scope:  # one name for the whole parent
+            known = {operation.scope[-1]: created[self.created.scope[-1]]}
         if operation.keys:
             known[operation.keys[-1]] = key
         return arguments_of(tool, self.values, self.rng, 1 if operation.action is Action.UPDATE else 0) | known
@@ -175,9 +177,9 @@ class Flow:
         if not seen.ok:
             return f"{seen.status} {tool.id} {seen.body['error']['message'][:60] if seen.status == 400 else ''}"
         if operation.action is Action.LIST and key is not None and operation.items_field is not None:
-            shown = orjson.dumps(seen.body).decode()
-            if str(key).rsplit("/", 1)[-1] not in shown:
-                return "not in the list"
+            items = seen.body[operation.items_field] if operation.items_field else seen.body
+            if len(items) != 1:  # the session holds no other record of the resource
+                return f"the list shows {len(items)} records"
         return ""
 
     def _gone(self, created: dict[str, Json], key: Json, body: Json) -> str:

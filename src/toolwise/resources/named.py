@@ -39,7 +39,24 @@ def recognise_named(tools: Sequence[Tool]) -> dict[str, Operation]:
             if operation.keys and operation.action is not Action.OTHER:
                 keys.setdefault(operation.resource, operation.keys[-1])
             found[named.tool.name] = _named_like_others(named.tool, operation, keys.get(operation.resource))
+    found = _with_common_scope(found)
     return {named.tool.name: found[named.tool.name] for named in read if named.tool.name in found}
+
+
+def _with_common_scope(operations: dict[str, Operation]) -> dict[str, Operation]:
+    """Operations whose scope is what get or delete also need; other required values are fields of the record."""
+    needed: dict[str, set[str]] = {}
+    for operation in operations.values():
+        if operation.action in {Action.GET, Action.DELETE}:
+            needed.setdefault(operation.resource, set()).update(operation.scope)
+    made: dict[str, Operation] = {}
+    for tool, operation in operations.items():
+        if operation.action in {Action.CREATE, Action.UPDATE} and operation.resource in needed:
+            scope = tuple(name for name in operation.scope if name in needed[operation.resource])
+            made[tool] = replace(operation, scope=scope)
+        else:
+            made[tool] = operation
+    return made
 
 
 def _named_like_others(tool: Tool, operation: Operation, key: str | None) -> Operation:

@@ -115,15 +115,20 @@ def _complete(
     model: Schema | None,
     key: tuple[str | None, str | None],
 ) -> Operation:
-    fields = scalar_fields(model, tool.definitions)
-    id_field = key[1]
-    if operation.keys and not (key[1] and _by_path(tool, operation)):
-        id_field = _id_field(tool, operation.keys[-1], noun, fields, operation) or (
-            key[1] if operation.keys[-1] == key[0] else None
-        )
     record_field = None
-    if operation.action is not Action.LIST:
+    if operation.action is Action.LIST:
+        own = _item_schema(tool, operation.items_field)
+    else:
         record_field = find_record(tool.returns, tool.definitions, noun, model)
+        own = record_schema(tool.returns, tool.definitions, record_field)
+    parameter = operation.keys[-1] if operation.keys and not _by_path(tool, operation) else key[0]
+    id_field = None
+    for schema in (own, model):
+        if id_field is None and parameter is not None:
+            fields = scalar_fields(schema, tool.definitions)
+            id_field = _id_field(tool, parameter, noun, fields, operation)
+    if id_field is None and (parameter == key[0] or not operation.keys) and not operation.singleton:
+        id_field = key[1]
     chosen = operation.key_parameter
     if operation.action is Action.CREATE and not operation.keys:
         chosen = chosen or _chosen_by_caller(tool, operation, noun, key)

@@ -15,12 +15,13 @@ _LIST_NAMES = word_set(
     "items data results result entries values value list records elements rows resources objects content hits"
 )
 _RECORD_NAMES = word_set("data result item record response object resource entity payload")
-_RECORD_SUFFIXES = word_set("description detail details summary info status metadata output data result")
+_RECORD_SUFFIXES = word_set("description detail details summary info data result")
 _PAGING = word_set("next token cursor page total count offset limit marker truncated has more")
 _ID_LINE = "id identifier sid gid uid uuid guid key arn name number url slug code"
 ID_WORDS = tuple(_ID_LINE.split())
 """Last words by which a field or parameter names a record, best first."""
 _ID_SET = frozenset(ID_WORDS)
+_NAMING = frozenset({"id", "identifier", "sid", "gid", "uid", "uuid", "guid", "arn", "name"})
 _OPAQUE = frozenset({"id", "identifier", "gid", "sid", "uid", "uuid", "guid"})
 _SCALARS = frozenset({"string", "integer", "number"})
 
@@ -94,23 +95,38 @@ def find_record(
     if schema is None:
         return None
     properties = properties_of(schema, definitions)
-    objects = [name for name, part in properties.items() if kind_of(part, definitions) == "object"]
+    kinds = {name: kind_of(part, definitions) for name, part in properties.items()}
+    objects = [name for name, kind in kinds.items() if kind == "object"]
     if model is not None:
-        if same_record(schema, model, definitions):
-            return ""
-        same = next((name for name in objects if same_record(properties[name], model, definitions)), None)
+        places = [("", schema), *((name, properties[name]) for name in objects)]
+        same = next((name for name, part in places if same_record(part, model, definitions)), None)
         if same is not None:
             return same
+    found = _by_noun(kinds, objects, noun)
+    if found is not None:
+        return found
+    return "" if model is None and properties else None
+
+
+def _by_noun(kinds: Mapping[str, str], objects: Sequence[str], noun: Sequence[str]) -> str | None:
+    """The record's place by names alone: its id at the top, a field named by the noun, or a lone wrapper."""
     wanted = singular_noun(tuple(noun))
+    if any(_names_this(name, wanted) for name, kind in kinds.items() if kind in _SCALARS):
+        return ""
     for name in objects:
         words = singular_noun(identifier_words(name))
         if words == wanted or (len(words) > 1 and words[:-1] == wanted and words[-1] in _RECORD_SUFFIXES):
             return name
-    if len(properties) <= 3 and objects:
+    if len(kinds) <= 3 and objects:
         wrapper = next((name for name in objects if name.lower() in _RECORD_NAMES), None)
-        if wrapper is not None or len(properties) == 1:
-            return wrapper or objects[0]
-    return "" if model is None and properties else None
+        return wrapper or (objects[0] if len(kinds) == 1 else None)
+    return None
+
+
+def _names_this(field: str, noun: tuple[str, ...]) -> bool:
+    """Is a response field the id of the noun's own record: `portalId`, `arn`, `id`?"""
+    words = identifier_words(field)
+    return bool(words) and words[-1] in _NAMING and words[:-1] in {(), noun, noun[-1:]}
 
 
 def same_record(schema: Schema, model: Schema, definitions: Definitions) -> bool:

@@ -141,7 +141,14 @@ def _get_collection(tool: Tool, route: Route, site: _Site, verb: str) -> Operati
         return _act(route, site, template[:-1])
     if template in site.listed or (has_items and tool.returns is None):
         field = find_items(tool.returns, tool.definitions, identifier_words(template[-1]))
-        return Operation(Action.LIST, _home(template, site), (), route.names, None, field, parent=_parent(route, site))
+        return Operation(
+            Action.LIST,
+            _home(template, site),
+            scope=route.names,
+            items_field=field,
+            key_prefix=template[-1] if route.by_name else "",
+            parent=_parent(route, site),
+        )
     if verb_action(verb) is Action.OTHER:
         return _act(route, site, template[:-1])
     return _singleton(route, Action.GET, site) if route.parameters else None

@@ -12,7 +12,7 @@ from toolwise.text import identifier_words
 from toolwise.types import HttpBinding, Json, Schema, canonical_json
 from toolwise.values import NoValueError, ValueGenerator
 from toolwise.worlds.records import Record, WorldState, storage_key
-from toolwise.worlds.responses import ResponseWriter
+from toolwise.worlds.responses import Form, ResponseWriter
 from toolwise.worlds.tooling import KnownTool
 
 _LIMITS = frozenset(
@@ -113,7 +113,8 @@ class Crud:
         if item is None or tool.returns is None or operation.items_field is None:
             return self._plain(known, arguments, {})
         wanted = self._filters(known, item, arguments)
-        chosen = [pair for pair in records if _matches(pair[1], wanted)]
+        named = [str(scope[name]) for name in scope if name in known.key_names]  # a list of one record's parts
+        chosen = [pair for pair in records if _matches(pair[1], wanted) and _is_named(pair[1], named)]
         limit = min((v for name, v in arguments.items() if _limits(name) and isinstance(v, int)), default=_MAX_LISTED)
         shown = [self._item(known, item, key, record) for key, record in chosen[: max(1, min(limit, _MAX_LISTED))]]
         if operation.items_field == "":
@@ -283,15 +284,17 @@ class Crud:
         protected = frozenset(values)
         limits = self._writer.limits
         if field == "":
-            body = self._writer.record(tool.returns, known.definitions, seed, values, limits.max_fields)
+            body = self._writer.record(
+                Form(tool.returns, known.definitions, known.noun), seed, values, limits.max_fields
+            )
             return self._writer.shrink(body, protected)
         own = self._text(tool.id, _canonical(arguments))
         if field is None:
             ids = {n: v for n, v in values.items() if n == known.id_field or n in known.alias_fields}
             return self._writer.shrink(self._writer.body(tool.returns, known.definitions, own, ids), protected)
         inner = self._writer.shape(tool.returns, known.definitions).properties[field]
-        shown = self._writer.record(inner, known.definitions, seed, values, limits.max_fields)
-        body = self._writer.record(tool.returns, known.definitions, own, {field: shown}, 2)
+        shown = self._writer.record(Form(inner, known.definitions, known.noun), seed, values, limits.max_fields)
+        body = self._writer.record(Form(tool.returns, known.definitions), own, {field: shown}, 2)
         return self._writer.shrink({**body, field: shown}, protected | {field})
 
     def _item(self, known: KnownTool, item: Schema, key: str, record: Record) -> Json:
@@ -300,7 +303,9 @@ class Crud:
             return record.id
         limits = self._writer.limits
         seed = self._text(known.resource, key)
-        return self._writer.record(item, known.definitions, seed, _values_of(known, record), limits.max_listed)
+        return self._writer.record(
+            Form(item, known.definitions, known.noun), seed, _values_of(known, record), limits.max_listed
+        )
 
     def _plain(self, known: KnownTool, arguments: Arguments, values: Arguments) -> Json:
         """A response that shows no record: it depends on the tool and its arguments alone, and echoes them."""
@@ -320,7 +325,7 @@ class Crud:
             for name, value in arguments.items()
             if name not in scope and isinstance(value, str | int) and not _limits(name)
         }
-        return self._writer.known(shape, scalars, known.definitions)
+        return self._writer.known(shape, scalars, known.definitions, known.noun)
 
     def _act(self, known: KnownTool, arguments: Arguments, state: WorldState) -> WorldState:
         if known.reads:
@@ -362,13 +367,19 @@ def _addresses(operation: Operation, arguments: Arguments) -> bool:
 
 def _values_of(known: KnownTool, record: Record) -> dict[str, Json]:
     """All that is explicitly known of a record, the id first."""
-    identity = {} if known.id_field is None else {known.id_field: record.id}
+    own = known.operation.id_field if known.operation is not None and not known.operation.keys else None
+    field = own or known.id_field
+    identity = {} if field is None else {field: record.id}
     return {**identity, **record.fields, **{n: v for n, v in record.scope.items() if n not in record.fields}}
 
 
 def _matches(record: Record, wanted: Arguments) -> bool:
     """Does nothing that is explicitly known of the record contradict the filters?"""
     return all(record.fields.get(name, value) == value for name, value in wanted.items())
+
+
+def _is_named(record: Record, names: list[str]) -> bool:
+    return all(name == str(record.id) or name in record.aliases for name in names)
 
 
 def _limits(name: str) -> bool:

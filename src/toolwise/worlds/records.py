@@ -40,6 +40,8 @@ class Record:
 
 def storage_key(record_id: Json, scope: Mapping[str, Json]) -> str:
     """A record's key within its resource: the values of its scope in order of their names, then its id."""
+    if str(record_id).startswith(f"{scope.get('parent')}/"):
+        return str(record_id)
     return "/".join([*(str(scope[name]) for name in sorted(scope)), str(record_id)])
 
 

@@ -13,9 +13,10 @@ from toolwise.schemas import merged, schema_type
 from toolwise.text import identifier_words
 from toolwise.types import Json, Schema
 from toolwise.values import NoValueError, ValueGenerator
-from toolwise.worlds.shapes import Shape, fits, shape_of
+from toolwise.worlds.shapes import Shape, fits, shape_of, without_noun
 
 Definitions = Mapping[str, Schema]
+Noun = tuple[str, ...]
 _COUNTS = frozenset({"count", "total", "totalitems", "totalcount", "resultcount", "totalresults", "numberofresults"})
 _MAX_SHAPES = 16384
 
@@ -37,6 +38,16 @@ class ResponseLimits:
     """Fields shown only because the world knows their values."""
     max_characters: int = 1500
     """Of the body as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What an object is to look like."""
+
+    schema: Schema
+    definitions: Definitions
+    noun: Noun = ()
+    """The record's noun, singular; its fields may or may not repeat it."""
 
 
 class SeededDraws(random.Random):
@@ -85,11 +96,13 @@ class ResponseWriter:
         self._rng.seed(int.from_bytes(digest, "big"))
         return self._rng
 
-    def known(self, shape: Shape, values: Mapping[str, Json], definitions: Definitions) -> dict[str, Json]:
+    def known(
+        self, shape: Shape, values: Mapping[str, Json], definitions: Definitions, noun: Noun = ()
+    ) -> dict[str, Json]:
         """The values that have a field of their name and type."""
         found: dict[str, Json] = {}
         for name, value in values.items():
-            field = shape.field(name)
+            field = shape.field(name, noun)
             if field is None or field in found:
                 continue
             schema = shape.properties[field]
@@ -101,14 +114,17 @@ class ResponseWriter:
                 found[field] = str(value)
         return found
 
-    def record(
-        self, schema: Schema, definitions: Definitions, seed: str, known: Mapping[str, Json], limit: int
-    ) -> dict[str, Json]:
-        """An object with up to `limit` fields and the known values that have a place in it."""
+    def record(self, form: Form, seed: str, known: Mapping[str, Json], limit: int) -> dict[str, Json]:
+        """An object with up to `limit` fields and the known values that have a place in it.
+
+        A field's generated value depends on the seed and on its name without the noun, so that `portalArn` in one
+        response and `arn` in another agree.
+        """
+        schema, definitions, noun = form.schema, form.definitions, form.noun
         shape = self.shape(schema, definitions)
         if not shape.properties:
             return dict(known)
-        given = self.known(shape, known, definitions)
+        given = self.known(shape, known, definitions, noun)
         names = self._chosen(shape, given, limit)
         made: dict[str, Json] = {}
         for name in names:
@@ -116,14 +132,15 @@ class ResponseWriter:
                 made[name] = given[name]
                 continue
             try:
-                made[name] = self._inner(self.seeded(seed, name), shape.properties[name], definitions, name, 1)
+                rng = self.seeded(seed, *without_noun(name, noun))
+                made[name] = self._inner(rng, shape.properties[name], definitions, name, 1)
             except NoValueError:
                 continue
         return made
 
     def _chosen(self, shape: Shape, given: Mapping[str, Json], limit: int) -> list[str]:
         chosen = {*shape.required, *list(given)[: self.limits.max_echoed]}
-        for name in shape.ranked:
+        for name in shape.plain:
             if len(chosen) >= limit:
                 break
             chosen.add(name)
@@ -133,7 +150,7 @@ class ResponseWriter:
         """A whole response that holds no record: an object, a list or a scalar."""
         whole = merged(schema, definitions)
         if schema_type(whole) == "object" or "properties" in whole:
-            return self.record(schema, definitions, seed, known, self.limits.max_fields)
+            return self.record(Form(schema, definitions), seed, known, self.limits.max_fields)
         try:
             return self._inner(self.seeded(seed, ""), whole, definitions, "", 0)
         except NoValueError:
@@ -157,7 +174,7 @@ class ResponseWriter:
                 key = str(self._values.draw(rng, {"type": "string"}, definitions, "key"))
                 return {key: self._inner(rng, merged(extra, definitions), definitions, "value", depth + 1)}
             return {}
-        chosen = {*shape.required, *shape.ranked[: max(0, self.limits.max_nested - len(shape.required))]}
+        chosen = {*shape.required, *shape.plain[: max(0, self.limits.max_nested - len(shape.required))]}
         return {
             name: self._inner(rng, part, definitions, name, depth + 1)
             for name, part in shape.properties.items()

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Protocol
 
 from toolwise.resources import Action, Operation, recognise
+from toolwise.resources.words import singular
 from toolwise.schemas import merged
 from toolwise.text import identifier_words
 from toolwise.types import HttpBinding, Json, ParameterLocation, Schema, Tool, Toolset
@@ -51,11 +52,21 @@ class KnownTool:
     """The record's schema, as the tool that shows it best returns it."""
     key_schema: Schema | None
     """The schema of the parameter by which records are found."""
+    key_names: frozenset[str]
+    """All parameters by which tools of the resource find its records."""
 
     @cached_property
     def definitions(self) -> Mapping[str, Schema]:
         """The toolset's shared schemas (kept here: a model's private attribute is slow to read)."""
         return self.tool.definitions
+
+    @cached_property
+    def noun(self) -> tuple[str, ...]:
+        """The resource's noun, singular; empty where none is recognised."""
+        if self.operation is None:
+            return ()
+        *before, last = identifier_words(self.operation.resource.rsplit("/", 1)[-1]) or ("",)
+        return (*before, singular(last))
 
     @cached_property
     def record_schema(self) -> Schema | None:
@@ -160,24 +171,29 @@ class _Resource:
     alias_fields: tuple[str, ...]
     model: Schema | None
     key_schema: Schema | None
+    key_names: frozenset[str]
 
 
 def _agree(members: list[tuple[Tool, Operation]]) -> _Resource:
     ordered = sorted(members, key=lambda member: _MODEL_ORDER.index(member[1].action))
     schemas = (record_schema(tool, operation) for tool, operation in ordered)
     model = next((schema for schema in schemas if schema and schema.get("properties")), None)
-    fields = [op.id_field for _, op in members if op.id_field is not None]
-    made = [op.id_field for _, op in members if op.id_field is not None and op.action is Action.CREATE]
-    id_field = next(iter(made or fields), None)
-    named = [op.id_field for _, op in members if op.id_field is not None and op.keys]
-    chosen = [op.key_parameter for _, op in members if op.key_parameter is not None and op.key_parameter in fields]
-    aliases = tuple(f for f in dict.fromkeys([*named, *chosen]) if f != id_field)
-    keyed = ((tool, op) for tool, op in ordered if op.keys and op.id_field == id_field)
-    finder = next(keyed, None)
+    keyed_ops = [(tool, op) for tool, op in ordered if op.keys and op.id_field is not None]
+    main = keyed_ops[0][1].keys[-1] if keyed_ops else None
+    same = [
+        op.id_field
+        for tool, op in ordered
+        if op.id_field is not None and (not op.keys or op.keys[-1] == main or isinstance(tool.binding, HttpBinding))
+    ]
+    others = [op.id_field for _, op in keyed_ops]
+    others += [op.key_parameter for _, op in members if op.key_parameter is not None and op.key_parameter in others]
+    id_field = next(iter(same), None)
+    aliases = tuple(dict.fromkeys(field for field in others if field is not None and field not in same))
+    finder = next(((tool, op) for tool, op in keyed_ops if op.keys[-1] == main), None)
     schema = None if finder is None else finder[0].properties.get(finder[1].keys[-1])
-    return _Resource(
-        id_field, aliases, model, None if finder is None or schema is None else merged(schema, finder[0].definitions)
-    )
+    key_schema = None if finder is None or schema is None else merged(schema, finder[0].definitions)
+    key_names = frozenset(name for _, op in members if not op.singleton for name in op.keys[-1:])
+    return _Resource(id_field, aliases, model, key_schema, key_names)
 
 
 def know(toolset: Toolset) -> dict[str, KnownTool]:
@@ -193,7 +209,7 @@ def know(toolset: Toolset) -> dict[str, KnownTool]:
 
 def _known(toolset: str, tool: Tool, operation: Operation | None, resources: Mapping[str, _Resource]) -> KnownTool:
     if operation is None:
-        return KnownTool(tool, None, "", "", None, (), None, None)
+        return KnownTool(tool, None, "", "", None, (), None, None, frozenset())
     parent = f"{toolset}:{operation.parent}" if operation.parent else ""
     agreed = resources[operation.resource]
     resource = f"{toolset}:{operation.resource}"
@@ -206,4 +222,5 @@ def _known(toolset: str, tool: Tool, operation: Operation | None, resources: Map
         agreed.alias_fields,
         agreed.model,
         agreed.key_schema,
+        agreed.key_names,
     )
