@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field
 
 from toolwise.corpus.leaks import LeakReport
-from toolwise.corpus.lines import line_writer
+from toolwise.files import write_atomic
 from toolwise.types import Frozen, Funnel, Json, Split
 
 _KINDS = {
@@ -57,7 +57,7 @@ def dataset_card(facts: CardFacts) -> str:
 def write_card(folder: Path, facts: CardFacts) -> Path:
     """Write the card as the folder's README.md. Raises RunError."""
     path = folder / "README.md"
-    with line_writer(path) as file:
+    with write_atomic(path) as file:
         file.write(dataset_card(facts).encode())
     return path
 

@@ -7,7 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
-from toolwise.corpus.lines import line, line_writer
+from toolwise.corpus.lines import line
+from toolwise.files import write_atomic
 from toolwise.types import Frozen, PreferencePair, RetrievalPair, SFTExample, Split
 
 Example = SFTExample | PreferencePair | RetrievalPair
@@ -29,7 +30,7 @@ def export_corpus(examples: Iterable[Example], folder: Path, *, parquet: bool = 
             kind, split = _FOLDER_OF[type(example)], example.split.value
             path = folder / kind / f"{split}.jsonl"
             if path not in files:
-                files[path] = stack.enter_context(line_writer(path))
+                files[path] = stack.enter_context(write_atomic(path))
             files[path].write(line(example))
             of_kind = counts.setdefault(kind, {})
             of_kind[split] = of_kind.get(split, 0) + 1

@@ -2,44 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import TypeVar
 
 import orjson
 from pydantic import ValidationError
 
-from toolwise.errors import DataError, RunError
+from toolwise.errors import DataError
+from toolwise.files import write_atomic
 from toolwise.types import Frozen, SFTExample, Task, Trajectory
 
 RowT = TypeVar("RowT", bound=Frozen)
-
-
-@contextmanager
-def written_aside(path: Path) -> Iterator[Path]:
-    """A path to write to, which becomes `path` when the block ends well and vanishes otherwise. Raises RunError."""
-    aside = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield aside
-        aside.replace(path)
-    except OSError as error:
-        cause = error.strerror or str(error)
-        raise RunError(f"cannot write {path}: {cause}; free some space or choose another folder") from error
-    finally:
-        with suppress(OSError):
-            aside.unlink(missing_ok=True)
-
-
-@contextmanager
-def line_writer(path: Path) -> Iterator[IO[bytes]]:
-    """A file for lines that appears, whole, when the block ends well. Raises RunError."""
-    with written_aside(path) as aside, aside.open("wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def line(row: Frozen) -> bytes:
@@ -50,7 +24,7 @@ def line(row: Frozen) -> bytes:
 def write_rows(path: Path, rows: Iterable[Frozen]) -> int:
     """Write rows as JSON lines, one at a time; returns how many. Raises RunError."""
     count = 0
-    with line_writer(path) as file:
+    with write_atomic(path) as file:
         for row in rows:
             file.write(line(row))
             count += 1

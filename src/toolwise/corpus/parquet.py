@@ -10,7 +10,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from toolwise.corpus.lines import RowT, read_rows, written_aside
+from toolwise.corpus.lines import RowT, read_rows
+from toolwise.files import written_aside
 from toolwise.types import Frozen, Json
 
 _BATCH = 1000

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from toolwise.errors import RunError
+from toolwise.files import read_json
 from toolwise.reports import (
     CatalogStatistics,
     CorpusStatistics,
@@ -14,7 +15,6 @@ from toolwise.reports import (
     Sample,
     write_report,
 )
-from toolwise.store import read_json
 from toolwise.types import Funnel, Json, Metric, Task, Trajectory, Verdict
 
 RESULT_FILE = "result.json"

@@ -14,6 +14,7 @@ from pathlib import Path
 from toolwise import __version__
 from toolwise.catalog import catalog_stats, open_catalog
 from toolwise.corpus import split_catalog
+from toolwise.files import write_json
 from toolwise.pipelines.assemble import require_training
 from toolwise.pipelines.catalog import import_documents
 from toolwise.pipelines.context import Context
@@ -29,7 +30,7 @@ from toolwise.pipelines.tasks import write_tasks
 from toolwise.pipelines.train import loss_curve, train_model
 from toolwise.ports import Observer, silent
 from toolwise.reports import write_report
-from toolwise.store import RunFolder, write_json
+from toolwise.store import RunFolder
 from toolwise.types import Funnel, Json, Split
 
 STAGES = ("catalog", "split", "tasks", "solve", "verify", "corpus", "train", "retriever", "evaluate", "retrieval")

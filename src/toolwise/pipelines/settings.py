@@ -12,7 +12,7 @@ from toolwise.corpus import SplitConfig
 from toolwise.errors import ConfigError
 from toolwise.evaluation.settings import EvaluationConfig
 from toolwise.retrieval.config import RetrieverConfig
-from toolwise.search import ErrorRates, SearchConfig, Strategy
+from toolwise.search import TEACHER_RATES, ErrorRates, SearchConfig, Strategy
 from toolwise.synthesis import SynthesisConfig
 from toolwise.training.settings import CompactTrainingConfig
 from toolwise.types import Split
@@ -44,9 +44,7 @@ class RunConfig(Config):
     synthesis: SynthesisConfig = SynthesisConfig()
     search: SearchConfig = SearchConfig()
     """How the embedded teacher searches when it solves tasks."""
-    errors: ErrorRates = ErrorRates(
-        wrong_tool=0.04, wrong_argument=0.04, missing_argument=0.04, early_answer=0.01, early_give_up=0.03
-    )
+    errors: ErrorRates = TEACHER_RATES
     """How often, and in which ways, the embedded teacher errs on training tasks."""
     training: CompactTrainingConfig = CompactTrainingConfig()
     retriever: RetrieverConfig = RetrieverConfig()

@@ -11,14 +11,15 @@ from pathlib import Path
 from toolwise.catalog import open_catalog
 from toolwise.corpus import split_catalog
 from toolwise.errors import DataError
+from toolwise.files import read_json, write_json
 from toolwise.pipelines.context import Context
 from toolwise.pipelines.corpus import build_corpus
 from toolwise.pipelines.settings import RunConfig, TaskCounts, parse_strategy
 from toolwise.pipelines.solve import solve_tasks, verify_trajectories
 from toolwise.pipelines.tasks import write_tasks
 from toolwise.ports import Observer, silent
-from toolwise.search import ErrorRates, SearchConfig
-from toolwise.store import RunFolder, read_json, write_json
+from toolwise.search import TEACHER_RATES, SearchConfig
+from toolwise.store import RunFolder
 from toolwise.types import Funnel, Json, Split
 
 INPUTS_FILE = "inputs.json"
@@ -66,7 +67,7 @@ def solve_folder(
     with RunFolder(out, settings, resume=resume) as folder:
         context = Context(folder, workers, observer)
         catalog, source = Path(inputs["catalog"]), Path(inputs["tasks"])
-        summary = context.stage("solve", lambda: solve_tasks(context, catalog, source, search, ErrorRates()))
+        summary = context.stage("solve", lambda: solve_tasks(context, catalog, source, search, TEACHER_RATES))
         found = {"trajectories": _here(context, "trajectories.jsonl"), "failed": summary["failed"]}
         write_json(context.path(INPUTS_FILE), {**inputs, **found})
     return summary

@@ -1,6 +1,5 @@
 """Durable runs: a folder with its configuration, a journal of effects, and rows that never vanish."""
 
-from toolwise.store.files import read_json, write_atomic, write_json, write_lines
 from toolwise.store.journal import Journal
 from toolwise.store.rows import Row, Rows, RowStatus
 from toolwise.store.run import RunFolder
@@ -11,8 +10,4 @@ __all__ = [
     "RowStatus",
     "Rows",
     "RunFolder",
-    "read_json",
-    "write_atomic",
-    "write_json",
-    "write_lines",
 ]

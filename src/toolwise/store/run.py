@@ -12,8 +12,8 @@ import yaml
 
 from toolwise import __version__
 from toolwise.errors import RunError
+from toolwise.files import write_atomic
 from toolwise.store.database import connect, storage
-from toolwise.store.files import write_atomic
 from toolwise.store.journal import Journal
 from toolwise.store.rows import Rows
 from toolwise.types import Json, content_key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -15,26 +15,32 @@ from toolwise.types import Json
 
 
 @contextmanager
-def write_atomic(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file that appears under `path` only when the block ends well. Raises RunError."""
+def written_aside(path: Path) -> Iterator[Path]:
+    """A path to write to, which becomes `path` when the block ends well and vanishes otherwise. Raises RunError."""
     aside = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with aside.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
+        yield aside
         aside.replace(path)
     except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise RunError(f"cannot write {path}: {error.strerror}; free some space or choose another folder") from error
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
+        cause = error.strerror or str(error)
+        raise RunError(f"cannot write {path}: {cause}; free some space or choose another folder") from error
+    finally:
+        with suppress(OSError):  # the folder itself may be what cannot be used
+            aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def write_atomic(path: Path) -> Iterator[IO[bytes]]:
+    """A binary file that appears, whole and flushed to disk, when the block ends well. Raises RunError."""
+    with written_aside(path) as aside, aside.open("wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def write_lines(path: Path, lines: Iterable[bytes]) -> int:
-    """Write JSON lines (each without its newline); returns how many."""
+    """Write JSON lines (each without its newline); returns how many. Raises RunError."""
     count = 0
     with write_atomic(path) as file:
         for line in lines:
@@ -45,7 +51,7 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> int:
 
 
 def write_json(path: Path, value: Json) -> None:
-    """Write one JSON document, indented, with sorted keys."""
+    """Write one JSON document, indented, with sorted keys. Raises RunError."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
     with write_atomic(path) as file:
         file.write(orjson.dumps(value, option=options))
