@@ -1,1 +1,38 @@
-"""retrieval"""
+"""Retrieval: find the tools for a request among tens of thousands, by words, by meaning, or by both."""
+
+from toolwise.retrieval.bm25 import Bm25Retriever
+from toolwise.retrieval.config import RetrieverConfig
+from toolwise.retrieval.dense import DenseRetriever
+from toolwise.retrieval.documents import RENDERING, Document, render_document, tool_document, tool_documents
+from toolwise.retrieval.encoder import Encoder
+from toolwise.retrieval.fusion import FusionRetriever
+from toolwise.retrieval.index import (
+    IndexMissingError,
+    IndexStaleError,
+    IndexSummary,
+    build_index,
+    open_retriever,
+    read_summary,
+)
+from toolwise.retrieval.train import RetrieverSummary, train_retriever
+
+__all__ = [
+    "RENDERING",
+    "Bm25Retriever",
+    "DenseRetriever",
+    "Document",
+    "Encoder",
+    "FusionRetriever",
+    "IndexMissingError",
+    "IndexStaleError",
+    "IndexSummary",
+    "RetrieverConfig",
+    "RetrieverSummary",
+    "build_index",
+    "open_retriever",
+    "read_summary",
+    "render_document",
+    "tool_document",
+    "tool_documents",
+    "train_retriever",
+]

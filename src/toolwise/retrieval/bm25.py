@@ -52,7 +52,7 @@ class Bm25Retriever(PoolRetriever):
     @classmethod
     def build(cls, documents: Iterable[Document]) -> Bm25Retriever:
         """Index documents. Raises CatalogError if there are none with a word in them."""
-        import bm25s  # noqa: PLC0415 - loads scipy
+        import bm25s
 
         tools: list[str] = []
         vocabulary: dict[str, int] = {}
@@ -86,7 +86,7 @@ class Bm25Retriever(PoolRetriever):
     def load(cls, folder: Path) -> Bm25Retriever:
         """Open a saved index, memory-mapped. Raises CatalogError if it cannot be read."""
         with boundary(CatalogError, f"cannot read the BM25 index in {folder}; rebuild the index"):
-            import bm25s  # noqa: PLC0415 - loads scipy
+            import bm25s
 
             tools = orjson.loads((folder / "tools.json").read_bytes())
             engine = bm25s.BM25.load(str(folder), mmap=True, load_vocab=False, show_progress=False)

@@ -11,18 +11,20 @@ from toolwise.text import identifier_words
 _RUN = re.compile(r"\w+")
 
 STOP_WORDS = frozenset(
-    "a about above after again all also am an and any are as at be because been before being below between both but "
-    "by can could did do does doing down during each few for from further had has have having he her here hers him "
-    "his how i if in into is it its itself just let like may me might more most must my need needs no nor not now of "
-    "off on once only or other our ours out over own per please same shall she should so some such than that the "
-    "their them then there these they this those through to too under until up us very via want was we were what "
-    "when where which while who whom whose why will with would you your yours".split()  # noqa: SIM905 - a list of words reads best as one
+    """
+    a about above after again all also am an and any are as at be because been before being below between both
+    but by can could did do does doing down during each few for from further had has have having he her here
+    hers him his how i if in into is it its itself just let like may me might more most must my need needs no
+    nor not now of off on once only or other our ours out over own per please same shall she should so some such
+    than that the their them then there these they this those through to too under until up us very via want was
+    we were what when where which while who whom whose why will with would you your yours
+    """.split()
 )
 
 
 @cache
 def _stemmer() -> Any:
-    import Stemmer  # noqa: PLC0415 - a compiled library, loaded when the first text is read
+    import Stemmer
 
     return Stemmer.Stemmer("english")
 
