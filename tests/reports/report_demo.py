@@ -32,6 +32,8 @@ from toolwise.types import (
 )
 
 ATTACK = '<script>window.pwned = true</script><img src=x onerror="window.pwned=true">\'"&</script>'
+LONG = "W" * 150
+"""A word that fits on no phone."""
 SPLITS = ("seen_toolset", "unseen_toolset", "unseen_category")
 
 
@@ -148,7 +150,7 @@ def search_sample(number: int, text: str = "") -> Sample:
             "storage.objects.insert",
             "storage.objects.get",
             "storage.buckets.list",
-            "s3.put_object",
+            "s3.put_object" + text,
             "s3.create_bucket",
             "drive.files.create",
         ),
@@ -193,7 +195,7 @@ def search_sample(number: int, text: str = "") -> Sample:
     root = add(None, Message(role=Role.USER, content=instruction))
     a = act(root, "The request speaks of a bucket; S3 has buckets.", "s3.create_bucket", {"Bucket": "field-notes-2024"})
     a = see(a, {"error": {"field": "CreateBucketConfiguration", "message": "missing"}}, ToolErrorKind.INVALID_ARGUMENTS)
-    b = act(a, "", "s3.put_object", {"Bucket": "field-notes-2024", "Key": "report.pdf"})
+    b = act(a, text, "s3.put_object" + text, {"x" + text: "x", "Bucket": "field-notes-2024", "Key": "report.pdf"})
     b = see(b, {"error": {"code": 404, "message": "no bucket field-notes-2024"}}, ToolErrorKind.NOT_FOUND)
     ends[b] = StopReason.GAVE_UP
     c = act(a, "Try once more with a location.", "s3.create_bucket", {"Bucket": "field-notes-2024", "Region": "eu"})
@@ -289,10 +291,10 @@ def categories(rng: random.Random) -> dict[str, int]:
 
 def demo_document(hostile: bool = False, many: int = 36, seed: int = 7) -> RunDocument:
     rng = random.Random(seed)
-    text = ATTACK if hostile else ""
+    text = LONG + ATTACK if hostile else ""
     found = samples(rng, many)
     if hostile:
-        found = (*found, search_sample(1, ATTACK))
+        found = (search_sample(1, text), *found, search_sample(1, text))
     model = {
         "exact_call": (0.934, 0.912, 0.861),
         "valid_call": (1.0, 1.0, 1.0),
@@ -368,7 +370,7 @@ def demo_document(hostile: bool = False, many: int = 36, seed: int = 7) -> RunDo
             tools=41873,
             parameters=318204,
             tools_per_second=5230.4,
-            categories={**by_category, **({ATTACK: 5} if hostile else {})},
+            categories={**by_category, **({text: 5} if hostile else {})},
             left_out={"not_an_openapi_document": 31, "too_large": 4, "deprecated": 612, "no_schema": 77},
         ),
         corpus=CorpusStatistics(
