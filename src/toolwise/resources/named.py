@@ -108,7 +108,7 @@ def _own_key(tool: Tool, noun: Sequence[str], *, required_only: bool) -> str | N
 
 def _classify(named: _Named, actions: set[Action], owners: dict[str, tuple[str, ...]]) -> Operation | None:
     if named.action is Action.OTHER:
-        return _act(named, owners)
+        return _act(named, actions, owners)
     if named.action is Action.CREATE:
         return _create(named, actions)
     if named.action is Action.LIST or (named.action is Action.GET and _lists(named)):
@@ -165,12 +165,15 @@ def _create(named: _Named, actions: set[Action]) -> Operation | None:
     return Operation(Action.CREATE, _resource(named.noun), (), scope, key_parameter=own, upsert=upsert)
 
 
-def _act(named: _Named, owners: dict[str, tuple[str, ...]]) -> Operation | None:
+def _act(named: _Named, actions: set[Action], owners: dict[str, tuple[str, ...]]) -> Operation | None:
+    """An act on a record: of its own noun (`StopExperiment(id)`), else of the noun that a parameter names."""
+    if actions & {Action.GET, Action.DELETE, Action.UPDATE}:
+        own = _own_key(named.tool, named.noun, required_only=True)
+        if own is not None:
+            return Operation(Action.OTHER, _resource(named.noun), (own,))
     required = _scalars(named.tool, required_only=True)
     own = next((name for name in required if name in owners), None)
-    if own is None:
-        return None
-    return Operation(Action.OTHER, " ".join(owners[own]), (own,), ())
+    return None if own is None else Operation(Action.OTHER, " ".join(owners[own]), (own,))
 
 
 def _resource(noun: Sequence[str]) -> str:

@@ -92,18 +92,15 @@ def _resource_key(
     for action in (Action.GET, Action.DELETE, Action.UPDATE, Action.OTHER, Action.CREATE):
         for tool, operation in members:
             if operation.action is action and operation.keys:
-                return operation.keys[-1], _id_field(tool, operation.keys[-1], noun, fields, operation)
+                found = None if operation.singleton else _id_field(tool, operation.keys[-1], noun, fields)
+                return operation.keys[-1], found
     for field in fields:
         if names_noun(field, noun):
             return None, field
     return None, None
 
 
-def _id_field(
-    tool: Tool, parameter: str, noun: Sequence[str], fields: Mapping[str, str], operation: Operation
-) -> str | None:
-    if operation.singleton:
-        return None
+def _id_field(tool: Tool, parameter: str, noun: Sequence[str], fields: Mapping[str, str]) -> str | None:
     description = str(resolve(tool.properties.get(parameter, {}), tool.definitions).get("description") or "")
     return find_id_field(parameter, description, noun, fields)
 
@@ -123,16 +120,30 @@ def _complete(
         own = record_schema(tool.returns, tool.definitions, record_field)
     parameter = operation.keys[-1] if operation.keys and not _by_path(tool, operation) else key[0]
     id_field = None
-    for schema in (own, model):
-        if id_field is None and parameter is not None:
-            fields = scalar_fields(schema, tool.definitions)
-            id_field = _id_field(tool, parameter, noun, fields, operation)
-    if id_field is None and (parameter == key[0] or not operation.keys) and not operation.singleton:
-        id_field = key[1]
+    if not operation.singleton:
+        id_field = _own_id_field(tool, parameter, noun, (own, model), key)
     chosen = operation.key_parameter
     if operation.action is Action.CREATE and not operation.keys:
         chosen = chosen or _chosen_by_caller(tool, operation, noun, key)
     return replace(operation, id_field=id_field, record_field=record_field, key_parameter=chosen)
+
+
+def _own_id_field(
+    tool: Tool,
+    parameter: str | None,
+    noun: Sequence[str],
+    schemas: Sequence[Schema | None],
+    key: tuple[str | None, str | None],
+) -> str | None:
+    """The field for a key parameter in the tool's own record, else in the resource's; `key` is the resource's own."""
+    main = parameter == key[0] or parameter is None
+    for schema in schemas:
+        fields = scalar_fields(schema, tool.definitions)
+        if main and key[1] in fields:
+            return key[1]
+        if parameter is not None and (field := _id_field(tool, parameter, noun, fields)) is not None:
+            return field
+    return key[1] if main else None
 
 
 def _by_path(tool: Tool, operation: Operation) -> bool:

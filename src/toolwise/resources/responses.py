@@ -102,16 +102,27 @@ def find_record(
         same = next((name for name, part in places if same_record(part, model, definitions)), None)
         if same is not None:
             return same
-    found = _by_noun(kinds, objects, noun)
+        if _is_operation(schema) and not _is_operation(model):
+            return None
+    found = _by_noun(kinds, objects, noun, bare=model is None or len(kinds) <= 3)
     if found is not None:
         return found
     return "" if model is None and properties else None
 
 
-def _by_noun(kinds: Mapping[str, str], objects: Sequence[str], noun: Sequence[str]) -> str | None:
-    """The record's place by names alone: its id at the top, a field named by the noun, or a lone wrapper."""
+def _is_operation(schema: Schema) -> bool:
+    """Is it, by its name, a long-running operation rather than its result?"""
+    name = reference_name(schema)
+    return name is not None and "operation" in identifier_words(name)
+
+
+def _by_noun(kinds: Mapping[str, str], objects: Sequence[str], noun: Sequence[str], *, bare: bool) -> str | None:
+    """The record's place by names alone: its id at the top, a field named by the noun, or a lone wrapper.
+
+    `bare`: an `id` or `name` without the noun counts too.
+    """
     wanted = singular_noun(tuple(noun))
-    if any(_names_this(name, wanted) for name, kind in kinds.items() if kind in _SCALARS):
+    if any(_names_this(name, wanted, bare=bare) for name, kind in kinds.items() if kind in _SCALARS):
         return ""
     for name in objects:
         words = singular_noun(identifier_words(name))
@@ -123,10 +134,10 @@ def _by_noun(kinds: Mapping[str, str], objects: Sequence[str], noun: Sequence[st
     return None
 
 
-def _names_this(field: str, noun: tuple[str, ...]) -> bool:
+def _names_this(field: str, noun: tuple[str, ...], *, bare: bool) -> bool:
     """Is a response field the id of the noun's own record: `portalId`, `arn`, `id`?"""
     words = identifier_words(field)
-    return bool(words) and words[-1] in _NAMING and words[:-1] in {(), noun, noun[-1:]}
+    return bool(words) and words[-1] in _NAMING and words[:-1] in ({(), noun, noun[-1:]} if bare else {noun, noun[-1:]})
 
 
 def same_record(schema: Schema, model: Schema, definitions: Definitions) -> bool:
@@ -134,7 +145,7 @@ def same_record(schema: Schema, model: Schema, definitions: Definitions) -> bool
     first, second = reference_name(schema), reference_name(model)
     if first is not None and first == second:
         return True
-    if first is not None and "operation" in identifier_words(first) and second != first:
+    if _is_operation(schema) and not _is_operation(model):
         return False
     here, there = set(properties_of(schema, definitions)), set(properties_of(model, definitions))
     smaller = min(len(here), len(there))
