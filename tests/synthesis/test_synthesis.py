@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import subprocess
+import sys
 from collections import Counter
 from functools import lru_cache
+from pathlib import Path
 
 import pytest
 from stand_in import StandInSession, StandInWorld, small_catalog
@@ -21,6 +25,8 @@ from toolwise.synthesis import (
     synthesise,
     tool_queries,
 )
+from toolwise.synthesis.plans import Planner
+from toolwise.synthesis.pool import Pool
 from toolwise.text import contains_fact
 from toolwise.types import (
     Catalog,
@@ -30,6 +36,7 @@ from toolwise.types import (
     Split,
     Task,
     TaskKind,
+    Tool,
     ToolCall,
     ToolErrorKind,
     Toolset,
@@ -201,3 +208,51 @@ def test_queries_differ_and_never_name_the_tool(name: str) -> None:
 def test_shares_of_zero_leave_a_pattern_out() -> None:
     config = SynthesisConfig(single=1, parallel=0, chain=0, mixed=0, negatives=0, max_calls=1)
     assert {task.provenance.pattern for task in _make(20, config=config).tasks} == {"single"}
+
+
+def test_the_hash_seed_does_not_matter() -> None:
+    program = (
+        "import asyncio; from stand_in import *; from toolwise.synthesis import *; from toolwise.types import Split;"
+        "c = small_catalog();"
+        "m = asyncio.run(synthesise(c, StandInWorld(c), SynthesisConfig(), split=Split.DEV, count=40, seed=5));"
+        "print([t.key for t in m.tasks])"
+    )
+    here = str(Path(__file__).parent)
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": here},
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert runs[0] == runs[1]
+    assert runs[0].strip() == str([task.key for task in _make(40).tasks])
+
+
+def test_what_must_stand_beside_a_value_is_stated_too() -> None:
+    inner = {
+        "type": "object",
+        "required": ["street"],
+        "properties": {"street": {"type": "string"}, "city": {"type": "string"}, "lamps": {"type": "integer"}},
+    }
+    parameters = {
+        "type": "object",
+        "required": ["place"],
+        "properties": {"place": inner, "other": {**inner, "required": ["street", "city"]}},
+    }
+    tool = Tool(id="t.create_lane", name="create_lane", description="Creates a lane.", parameters=parameters)
+    catalog = Catalog(toolsets=(Toolset(name="t", tools=(tool,)),))
+    planner = Planner(Pool(catalog), SynthesisConfig())
+    shapes = set()
+    for seed in range(60):
+        call = planner.call(catalog.toolsets[0], random.Random(seed))
+        assert call is not None
+        paths = {leaf.path for leaf in call.leaves}
+        assert ("place", "street") in paths
+        if any(path[0] == "other" for path in paths):
+            assert {("other", "street"), ("other", "city")} <= paths
+        shapes.add(frozenset(paths))
+    assert len(shapes) > 3

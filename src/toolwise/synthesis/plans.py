@@ -102,7 +102,8 @@ class Planner:
         for name in spec.required:
             if name not in filled and not any(leaf.parameter == name for leaf in chosen):
                 chosen.append(rng.choice(spec.of(name)))
-        optional = [leaf for leaf in spec.leaves if leaf not in chosen and leaf.parameter not in filled]
+        stated = {leaf.path for leaf in chosen}
+        optional = [leaf for leaf in spec.leaves if leaf.path not in stated and leaf.parameter not in filled]
         operation = self._pool.operation(spec.tool)
         writes = canonical_verb(spec.phrase.verb.strip(",")) in {"create", "update"} or (
             operation is not None and operation.action in {Action.CREATE, Action.UPDATE}
@@ -119,7 +120,8 @@ class Planner:
         chosen = _closed(spec, chosen)
         if len(chosen) > self._config.max_arguments:
             return None
-        return PlannedCall(spec, tuple(leaf for leaf in spec.leaves if leaf in chosen), dict(filled))
+        stated = {leaf.path for leaf in chosen}
+        return PlannedCall(spec, tuple(leaf for leaf in spec.leaves if leaf.path in stated), dict(filled))
 
     def _parallel_plan(self, toolset: Toolset, rng: random.Random) -> Plan | None:
         count = min(self._config.max_calls, rng.choices((2, 3, 4, 5), weights=(60, 28, 8, 4))[0])
@@ -246,15 +248,18 @@ class Planner:
 def _closed(spec: ToolSpec, chosen: Sequence[Leaf]) -> list[Leaf]:
     """The chosen leaves and all that must be given beside them."""
     result = list(chosen)
+    if all(len(leaf.path) == 1 for leaf in result):
+        return result
+    stated = {leaf.path for leaf in result}
     grown = True
     while grown:
         grown = False
-        held = {leaf.path[:depth] for leaf in result for depth in range(1, len(leaf.path) + 1)}
+        held = {path[:depth] for path in stated for depth in range(1, len(path) + 1)}
         for leaf in spec.leaves:
-            if leaf in result:
+            if leaf.path in stated:
                 continue
             if any(leaf.path[:depth] in held and all(leaf.needed[depth:]) for depth in range(1, len(leaf.path))):
                 result.append(leaf)
+                stated.add(leaf.path)
                 grown = True
-                break
     return result
