@@ -1,0 +1,206 @@
+"""What every importer builds: tools and definitions as the plain JSON that a saved catalog holds.
+
+Plain dictionaries rather than models: a whole catalog is some 48,000 tools, and validating each twice would cost
+more than reading it. `validity.check` compiles every schema, and reading a catalog validates every field.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from toolwise.catalog.documents import DocumentError
+from toolwise.catalog.left_out import LeftOut, LeftOutReason
+from toolwise.text import identifier_words
+from toolwise.types import ParameterLocation, Schema
+
+MAX_SCHEMAS = 2_000_000
+"""Schemas converted for one document; a document that expands to more is left out."""
+MAX_NAME = 120
+"""Characters of a tool's name."""
+
+_ILLEGAL_IN_SLUG = re.compile(r"[^a-z0-9_-]+")
+_RUN = re.compile(r"[_-]{2,}")
+_ILLEGAL_IN_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
+_VERSION = re.compile(r"v?\d+(?:[._]?\d+)*(?:(?:alpha|beta|p|rc)\d*)*\Z|alpha\d*\Z|beta\d*\Z|preview\Z", re.IGNORECASE)
+
+
+class Allowance:
+    """Counts converted schemas, so that a small document cannot expand without bound."""
+
+    def __init__(self, limit: int = MAX_SCHEMAS) -> None:
+        self._left = limit
+
+    def spend(self, count: int = 1) -> None:
+        """Raises DocumentError when nothing is left."""
+        self._left -= count
+        if self._left < 0:
+            raise DocumentError(LeftOutReason.TOO_LARGE, "its aliases and references expand to millions of schemas")
+
+
+@dataclass
+class Draft:
+    """A toolset before it has a unique name, a category and collections."""
+
+    slug: str
+    """The name it wants."""
+    source: str
+    title: str = ""
+    description: str = ""
+    introduction: str = ""
+    family: str = ""
+    provider_category: str = ""
+    """The provider's own category, where the document gives one."""
+    collections: list[str] = field(default_factory=list)
+    """The provider's collections; themes are added later."""
+    hints: list[str] = field(default_factory=list)
+    """More words that say what it is about (tags), for the category."""
+    servers: list[str] = field(default_factory=list)
+    auth: list[str] = field(default_factory=list)
+    definitions: dict[str, Schema] = field(default_factory=dict)
+    tools: list[dict[str, Any]] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+    def leave_out(self, where: str, reason: LeftOutReason, detail: str) -> None:
+        self.left_out.append(LeftOut(source=self.source, where=where, reason=reason, detail=detail[:300]))
+
+
+def slug(text: str, fallback: str = "toolset") -> str:
+    """A toolset's name: lower case, digits, `_` and `-`."""
+    made = _RUN.sub("_", _ILLEGAL_IN_SLUG.sub("_", text.lower().replace("'", ""))).strip("_-")[:60].rstrip("_-")
+    return made or fallback
+
+
+def legal_name(text: str) -> str:
+    """A tool's or a parameter's name with what is illegal made `_`; empty where nothing is left."""
+    made = _ILLEGAL_IN_NAME.sub("_", text)
+    return made if made == text and len(made) <= MAX_NAME else made.strip("_")[:MAX_NAME].strip("_.-")
+
+
+def without_version(text: str) -> str:
+    """A title or name without its version words, for a family's name."""
+    words = [word for word in re.split(r"[\s_\-/]+", text) if word and not _VERSION.match(word)]
+    return " ".join(words)
+
+
+def path_name(method: str, path: str) -> str:
+    """A tool's name from its method and path: `GET /files/{file_id}/tags` -> `get_files_by_file_id_tags`."""
+    parts: list[str] = [method.lower()]
+    for segment in path.split("/"):
+        words = "_".join(identifier_words(segment))
+        if words:
+            parts.append(f"by_{words}" if segment.startswith("{") else words)
+    return "_".join(parts)[:MAX_NAME].rstrip("_")
+
+
+class Names:
+    """Gives each thing a name of its own."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def give(self, wanted: str, alternatives: Iterable[str] = ()) -> str:
+        """The first of the wanted names that is free, else the last with a number."""
+        last = wanted
+        for last in (wanted, *alternatives):
+            if last and last not in self._taken:
+                self._taken.add(last)
+                return last
+        number = 2
+        while f"{last}_{number}" in self._taken:
+            number += 1
+        self._taken.add(f"{last}_{number}")
+        return f"{last}_{number}"
+
+
+class Parameters:
+    """The parameters of one tool, as one JSON Schema object, with where each goes in a request."""
+
+    def __init__(self) -> None:
+        self.properties: dict[str, Schema] = {}
+        self.required: list[str] = []
+        self.locations: dict[str, str] = {}
+        self.wire_names: dict[str, str] = {}
+
+    def add(self, wire: str, schema: Schema, location: ParameterLocation, required: bool) -> None:
+        """Add a parameter; one whose name is taken is called `body_<name>` (or `query_…`, …)."""
+        name = legal_name(wire) or "parameter"
+        if name in self.properties:
+            name = f"{'body' if location is ParameterLocation.WHOLE_BODY else location.value}_{name}"
+        base, number = name, 2
+        while name in self.properties:
+            name, number = f"{base}_{number}", number + 1
+        self.properties[name] = schema
+        self.locations[name] = location.value
+        if name != wire and location is not ParameterLocation.WHOLE_BODY:
+            self.wire_names[name] = wire
+        if required:
+            self.required.append(name)
+
+    def schema(self) -> Schema:
+        made: Schema = {"type": "object", "properties": self.properties, "additionalProperties": False}
+        if self.required:
+            made["required"] = self.required
+        return made
+
+    def http_binding(self, method: str, path: str, media_type: str | None) -> dict[str, Any]:
+        """The binding by which these parameters make an HTTP request."""
+        made: dict[str, Any] = {"kind": "http", "method": method.upper(), "path": path, "locations": self.locations}
+        if self.wire_names:
+            made["wire_names"] = self.wire_names
+        if media_type:
+            made["media_type"] = media_type
+        return made
+
+
+class Definitions:
+    """The definitions that tools refer to, converted when first referred to."""
+
+    def __init__(self, convert: Callable[[str], Schema]) -> None:
+        self._convert = convert
+        self._names: dict[str, str] = {}
+        self._keys: dict[str, str] = {}
+        self._taken = Names()
+        self._waiting: list[str] = []
+
+    def reference(self, key: str, readable: str) -> Schema:
+        """A reference to the definition of `key`, which will be converted by `drain`."""
+        name = self._names.get(key)
+        if name is None:
+            name = self._names[key] = self._taken.give(legal_name(readable) or "schema")
+            self._keys[name] = key
+            self._waiting.append(key)
+        return {"$ref": f"#/$defs/{name}"}
+
+    def key(self, reference: str) -> str:
+        """The key of a reference that `reference` made."""
+        return self._keys[reference.removeprefix("#/$defs/")]
+
+    def drain(self) -> dict[str, Schema]:
+        """All definitions that references, and their definitions' references, reached."""
+        made: dict[str, Schema] = {}
+        while self._waiting:
+            key = self._waiting.pop()
+            made[self._names[key]] = self._convert(key)
+        return dict(sorted(made.items()))
+
+
+def keep_reachable(draft: Draft) -> None:
+    """Drop definitions that no tool reaches (needed only after tools were dropped)."""
+    waiting: list[Any] = [(tool["parameters"], tool.get("returns")) for tool in draft.tools]
+    reached: set[str] = set()
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            target = value.get("$ref")
+            if isinstance(target, str):
+                name = target.removeprefix("#/$defs/")
+                if name not in reached:
+                    reached.add(name)
+                    waiting.append(draft.definitions.get(name))
+            waiting.extend(value.values())
+        elif isinstance(value, list | tuple):
+            waiting.extend(value)
+    draft.definitions = {name: schema for name, schema in draft.definitions.items() if name in reached}
