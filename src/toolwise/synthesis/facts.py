@@ -17,6 +17,8 @@ _PLUMBING = word_set("""
     nexttoken nextpagetoken pagetoken token marker etag kind requestid selflink fingerprint nextmarker cursor
     continuationtoken selflinkwithid
 """)
+_HOLDERS = word_set("data results result items item entries values value list records content elements rows objects")
+"""Names of arrays that say nothing of what is in them."""
 _FACT = re.compile(r"[^\s\"'`<>{}\[\]\\|](?:[^\n\r\t\"`<>{}\[\]\\|]{0,38}[^\s\"'`<>{}\[\]\\|.,;:!?])?")
 _MAX_DEPTH = 3
 
@@ -50,6 +52,7 @@ def _label(path: tuple[str | int, ...], full: bool) -> str:
     if 0 in path:
         holder = [part for part in path[: path.index(0)] if isinstance(part, str)]
         noun = list(identifier_words(holder[-1])) if holder else ["item"]
+        noun = ["result"] if len(noun) == 1 and noun[0] in _HOLDERS else noun
         inner = [part for part in path[path.index(0) : -1] if isinstance(part, str)]
         words = [word for part in inner for word in identifier_words(part)] + words
         return f"{' '.join(words)} of the first {' '.join([*noun[:-1], singular(noun[-1])])}"

@@ -26,6 +26,8 @@ ACROSS = 0.25
 """What an edge between toolsets loses: equal names mean less there."""
 
 _IDENTIFIERS = frozenset({"id", "identifier", "name", "arn", "key", "uid", "uuid", "number", "slug", "url", "email"})
+_SHOWN = frozenset({"display", "friendly", "full", "first", "last", "nick", "short", "long", "given", "family"})
+"""What makes a name one that is shown, and identifies nothing."""
 _OWNER = 0.5
 """How sure it is that a parameter named as a resource takes that resource's id or name."""
 _BARE = frozenset({"name", "id", "key", "uid", "uuid", "url", "number", "arn", "identifier"})
@@ -178,7 +180,7 @@ class ToolGraph:
     def _keys(self, field: Field, noun: tuple[str, ...]) -> list[tuple[tuple[str, ...], float]]:
         """The parameter names under which a field's value may be asked for, each with how sure that is."""
         words = _key(identifier_words(field.name))
-        if not words or words[-1] in _MEANINGLESS or words == ("display", "name"):
+        if not words or words[-1] in _MEANINGLESS or (words[-1] == "name" and words[0] in _SHOWN):
             return []
         if words[-1] not in _IDENTIFIERS and words not in self._nouns:
             return []

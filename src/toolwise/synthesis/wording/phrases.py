@@ -27,7 +27,7 @@ _PREFIX = re.compile(
     r"lets you|enables you to)?\s*"
     r"|(?:you\s+(?:can\s+)?)?use\s+(?:this|the)\s+(?:\w+\s+)?(?:api|operation|action|method|call|endpoint|command)"
     r"(?:\s+operation)?\s+(?:to|for)\s+"
-    r"|(?:is\s+)?(?:used|allows (?:you|users?|customers|the caller)|allow (?:you|users?)|lets you|enables you)\s+to\s+"
+    r"|(?:is\s+)?(?:used?|allows (?:you|users?|customers|the caller)|allow (?:you|users?)|lets you|enables you)\s+to\s+"
     r"|(?:service\s+producers|clients|callers|administrators|customers|users|you)\s+can\s+use\s+this\s+(?:method|api)\s+to\s+"
     r"|(?:retrieves|returns|provides|gets) the ability to\s+"
     r")",
@@ -64,6 +64,11 @@ _SPECIFIED = re.compile(
     r"\s+(?!(?:for|in|by|with|to|of|as|from|on|at|when|the|an?|its|their)\b)(?=\w)",
     re.I,
 )
+_BARE_FIRST = word_set("""
+    a an the all any my your it its this that these those one some for to in on up out multiple several various each
+    information access data support media code whether if how what which when where and or about from with
+""")
+"""Words after which no article is missing."""
 _EMPTY = re.compile(r"(?:an? |the )?(?:empty|no response|success|true\b|ok\b|http)", re.I)
 _LIST_OF = re.compile(
     r"^(?:an? |the |my )?(?:(?:paginated|complete|full|filtered|sorted|detailed|paged) )?(?:list|listing|"
@@ -221,9 +226,20 @@ def _polish(phrase: Phrase) -> Phrase | None:
             verb = "get"
     if verb == "represent" or _EMPTY.match(rest):
         return None
-    if verb in {"perform"}:
+    if verb == "perform":
         verb = "run"
+    rest = _with_article(verb, rest)
     return Phrase(verb, rest, adverb)
+
+
+def _with_article(verb: str, rest: str) -> str:
+    """`webhook` -> `the webhook`: short summaries leave the article out."""
+    words = rest.split()
+    if len(words) > 2 or not all(word.isalpha() and word.islower() for word in words):
+        return rest
+    if words[-1].endswith("s") or words[0] in _BARE_FIRST or singular(words[0]) != words[0]:
+        return rest
+    return f"{article(rest) if canonical_verb(verb) == 'create' else 'the'} {rest}"
 
 
 def clean(text: str) -> str:
