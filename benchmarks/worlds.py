@@ -102,6 +102,7 @@ def members_of(toolset: Toolset) -> dict[str, Members]:
 def key_of(body: Json, arguments: dict[str, Json], created: Operation, reader: Operation) -> Json:
     """What a caller who saw the create's answer would pass to the reader: the id in it, else the name it gave."""
     record = body.get(created.record_field) if created.record_field and isinstance(body, dict) else body
+    record = record if created.record_field is not None else None
     for field in (reader.id_field, created.id_field):
         if field and isinstance(record, dict) and record.get(field) is not None:
             return record[field]

@@ -14,6 +14,7 @@ from toolwise.resources.responses import (
     names_noun,
     properties_of,
     record_schema,
+    result_field,
     scalar_fields,
 )
 from toolwise.resources.rest import recognise_http
@@ -118,10 +119,12 @@ def _complete(
     else:
         record_field = find_record(tool.returns, tool.definitions, noun, model)
         own = record_schema(tool.returns, tool.definitions, record_field)
+        if record_field is None and operation.action in {Action.CREATE, Action.UPDATE}:
+            record_field = result_field(tool.returns, tool.definitions)
     parameter = operation.keys[-1] if operation.keys and not _by_path(tool, operation) else key[0]
     id_field = None
     if not operation.singleton:
-        id_field = _own_id_field(tool, parameter, noun, (own, model), key)
+        id_field = _own_id_field(tool, parameter, noun, (own, model), key, keyed=bool(operation.keys))
     chosen = operation.key_parameter
     if operation.action is Action.CREATE and not operation.keys:
         chosen = chosen or _chosen_by_caller(tool, operation, noun, key)
@@ -134,9 +137,13 @@ def _own_id_field(
     noun: Sequence[str],
     schemas: Sequence[Schema | None],
     key: tuple[str | None, str | None],
+    *,
+    keyed: bool,
 ) -> str | None:
     """The field for a key parameter in the tool's own record, else in the resource's; `key` is the resource's own."""
     main = parameter == key[0] or parameter is None
+    if keyed and main and key[1] is not None:
+        return key[1]
     for schema in schemas:
         fields = scalar_fields(schema, tool.definitions)
         if main and key[1] in fields:

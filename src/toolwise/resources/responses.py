@@ -110,6 +110,18 @@ def find_record(
     return "" if model is None and properties else None
 
 
+def result_field(schema: Schema | None, definitions: Definitions) -> str | None:
+    """Where a long-running operation carries what it made: a free object beside `done`; none for anything else."""
+    properties = properties_of(schema, definitions)
+    if "done" not in properties:
+        return None
+    for name in ("response", "result"):
+        part = properties.get(name)
+        if part is not None and kind_of(part, definitions) == "object" and not properties_of(part, definitions):
+            return name
+    return None
+
+
 def _is_operation(schema: Schema) -> bool:
     """Is it, by its name, a long-running operation rather than its result?"""
     name = reference_name(schema)

@@ -12,7 +12,7 @@ from toolwise.errors import CatalogError, ToolwiseError
 from toolwise.schemas import Validator, merged, schema_type
 from toolwise.types import Json, Schema, Tool
 from toolwise.values.kinds import number_kind, text_kind
-from toolwise.values.makers import RANGES, TEXT, identifier, word
+from toolwise.values.makers import RANGES, TEXT, arn_like, identifier, word
 from toolwise.values.patterns import from_pattern
 from toolwise.values.pools import NOUNS, below, between, pick
 from toolwise.values.resource_names import resource_name
@@ -183,6 +183,7 @@ def text(rng: random.Random, schema: Schema, name: str) -> str:
         return named
     made = _by_kind(rng, schema, name, description)
     if isinstance(pattern, str):
+        made = arn_like(rng, pattern) if "arn:" in pattern else made
         try:
             if re.search(pattern, made):
                 return _fit(rng, made, schema)

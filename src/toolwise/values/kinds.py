@@ -161,6 +161,8 @@ _DESCRIBED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     )
 )
 _ID_WORDS = frozenset({"id", "identifier", "sid", "gid", "uid", "ids", "key", "number", "no", "ref", "reference"})
+_ID_KINDS = frozenset({"uuid", "email", "arn", "phone"})
+"""What an id may be besides an opaque one, if its description says so."""
 _NUMBER_KINDS = frozenset(
     {
         "latitude", "longitude", "percent", "price", "age", "year", "month", "day_number", "hour", "minute", "port",
@@ -190,12 +192,11 @@ def text_kind(name: str, format_: str, description: str) -> str:
     named = _named(words, numbers=False)
     if named is not None and named not in {"slug", "word", "time", "zone"}:
         return named
+    opaque = bool(words) and words[-1] in _ID_WORDS
     for pattern, kind in _DESCRIBED:
-        if pattern.search(description):
+        if (not opaque or kind in _ID_KINDS) and pattern.search(description):
             return kind
-    if words and words[-1] in _ID_WORDS:
-        return "id"
-    return named or "slug"
+    return "id" if opaque else named or "slug"
 
 
 @lru_cache(maxsize=65536)

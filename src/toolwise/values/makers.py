@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import string
 from collections.abc import Callable
 
@@ -30,6 +31,7 @@ _LANGUAGES = words_of("en de fr es it pt nl pl sv da fi cs tr ja ko zh ar hi")
 _MAIL_HOSTS = ("com", "org", "net", "io", "co")
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = words_of("January February March April May June July August September October November December")
+_ARN_SERVICES = ("s3", "sqs", "sns", "iam", "lambda", "ec2", "rds", "kms")
 _AREA_CODES = (212, 305, 312, 404, 415, 503, 512, 617, 702, 713, 801, 919)
 
 
@@ -120,8 +122,23 @@ def _username(rng: Rng) -> str:
     return f"{first}{between(rng, 2, 99)}" if rng.random() < 0.4 else f"{first[0]}{last}"
 
 
+_ARN_SERVICE = re.compile(r"arn:[^:]*(?:\[\^:\][^:]*)?:([a-z0-9-]+):")
+_ARN_TYPE = re.compile(r"[:)]([a-z][a-z-]+)(/)|:([a-z][a-z-]+)(:)[\[(.]")
+
+
+def arn_like(rng: Rng, pattern: str) -> str:
+    """An ARN with the service and the type of resource that a pattern names, if it names them."""
+    service = _ARN_SERVICE.search(pattern)
+    rest = pattern[service.end() :] if service else ""
+    kind = _ARN_TYPE.search(rest)
+    name = service.group(1) if service else pick(rng, _ARN_SERVICES)
+    joiner = kind.group(2) or kind.group(4) if kind else "/"
+    what = kind.group(1) or kind.group(3) if kind else word(rng)
+    return f"arn:aws:{name}:{pick(rng, AWS_REGIONS)}:{_account(rng)}:{what}{joiner}{_plain_slug(rng)}"
+
+
 def _arn(rng: Rng) -> str:
-    service = pick(rng, ("s3", "sqs", "sns", "iam", "lambda", "ec2", "rds", "kms"))
+    service = pick(rng, _ARN_SERVICES)
     return f"arn:aws:{service}:{pick(rng, AWS_REGIONS)}:{_account(rng)}:{word(rng)}/{word(rng)}"
 
 

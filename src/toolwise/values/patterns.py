@@ -236,28 +236,63 @@ def _pick(rng: random.Random, count: int) -> int:
 
 
 def _write(choices: list[list[_Part]], rng: random.Random, words: Words, out: list[str], *, bare: bool) -> None:
-    for part in choices[_pick(rng, len(choices))]:
-        high = min(part.high, part.low + _OPEN_REPEAT)
+    parts = choices[_pick(rng, len(choices))]
+    before: _Part | None = None
+    waiting = iter(range(len(parts)))
+    for i in waiting:
+        part, after = parts[i], parts[i + 1] if i + 1 < len(parts) else None
         if part.choices:
-            optional = part.low == 0
-            count = (_pick(rng, 4) == 0 and high > 0) if optional else part.low
-            for _ in range(int(count)):
+            for _ in range(_times(part, rng)):
                 _write(part.choices, rng, words, out, bare=bare)
-        elif part.characters and not (bare and part.any and part.low == 0):
-            out.append(_run(part, high, rng, words))
+        elif part.characters and not (part.low == 0 and ((bare and part.any) or _only_goes_on(part, before))):
+            whole = after is not None and part.low == part.high == 1 and _takes_letters(part) and _takes_words(after)
+            if whole and after is not None:  # `[a-z][a-z0-9-]*`: one word fills both
+                out.append(_word(after, 1, rng, words))
+                next(waiting)
+            else:
+                out.append(_run(part, rng, words))
+        before = part
 
 
-def _run(part: _Part, high: int, rng: random.Random, words: Words) -> str:
+def _times(part: _Part, rng: random.Random) -> int:
+    """How often to write a group: as rarely as it may be, but six times or more where it is one character."""
+    short = all(sum(inner.low for inner in choice) <= 1 for choice in part.choices)
+    if short and part.high >= 6 and not any(inner.choices for choice in part.choices for inner in choice):
+        return min(part.high, max(part.low, 6) + _pick(rng, 4))
+    return part.low or int(part.high > 0 and _pick(rng, 3) > 0)
+
+
+def _takes_letters(part: _Part) -> bool:
+    return all(c in part.characters for c in _LOWER)
+
+
+def _takes_words(part: _Part) -> bool:
+    return part.high >= 6 and part.low <= 8 and _takes_letters(part)
+
+
+def _word(part: _Part, more: int, rng: random.Random, words: Words) -> str:
+    """A word of the part's length plus `more` characters at most, filled up to its minimum."""
+    text = words(rng)[: part.high + more]
+    return text + "".join(_one(part.characters, rng) for _ in range(part.low + more - len(text)))
+
+
+def _only_goes_on(part: _Part, before: _Part | None) -> bool:
+    """Is an optional run only the rest of a fixed word (`aws[a-z-]*`), or of punctuation alone (`-*`)?"""
+    if not any(c.isalnum() for c in part.characters):
+        return part.high > 1
+    return part.high > 1 and before is not None and len(before.characters) == 1 and before.characters.isalnum()
+
+
+def _run(part: _Part, rng: random.Random, words: Words) -> str:
     """A repetition of a class: a word where one fits, else single characters, lower case and digits preferred."""
-    allowed = part.characters
-    if part.high >= 6 and part.low <= 8 and all(c in allowed for c in _LOWER):
-        text = words(rng)[: part.high]
-        return text + "".join(_one(allowed, rng) for _ in range(part.low - len(text)))
-    low = part.low if part.low or high <= 1 else min(3, high)
+    if _takes_words(part):
+        return _word(part, 0, rng, words)
+    high = min(part.high, part.low + _OPEN_REPEAT)
     if high == 1 and part.low == 0:
-        return _one(allowed, rng) if _pick(rng, 4) == 0 else ""
+        return _one(part.characters, rng) if _pick(rng, 4) == 0 else ""
+    low = part.low or min(3, high)
     count = low + _pick(rng, high - low + 1)
-    return "".join(_one(allowed, rng) for _ in range(count))
+    return "".join(_one(part.characters, rng) for _ in range(count))
 
 
 @lru_cache(maxsize=4096)

@@ -290,11 +290,11 @@ class Crud:
             return self._writer.shrink(body, protected)
         own = self._text(tool.id, _canonical(arguments))
         if field is None:
-            ids = {n: v for n, v in values.items() if n == known.id_field or n in known.alias_fields}
+            ids = {name: v for name, v in values.items() if _is_own_id(known, name)}
             return self._writer.shrink(self._writer.body(tool.returns, known.definitions, own, ids), protected)
         inner = self._writer.shape(tool.returns, known.definitions).properties[field]
         shown = self._writer.record(Form(inner, known.definitions, known.noun), seed, values, limits.max_fields)
-        body = self._writer.record(Form(tool.returns, known.definitions), own, {field: shown}, 2)
+        body = self._writer.record(Form(tool.returns, known.definitions), own, {field: shown, "done": True}, 2)
         return self._writer.shrink({**body, field: shown}, protected | {field})
 
     def _item(self, known: KnownTool, item: Schema, key: str, record: Record) -> Json:
@@ -380,6 +380,11 @@ def _matches(record: Record, wanted: Arguments) -> bool:
 
 def _is_named(record: Record, names: list[str]) -> bool:
     return all(name == str(record.id) or name in record.aliases for name in names)
+
+
+def _is_own_id(known: KnownTool, name: str) -> bool:
+    """Is it an id that says whose it is (`VpcId`), and so means the record wherever it stands?"""
+    return len(identifier_words(name)) > 1 and (name == known.id_field or name in known.alias_fields)
 
 
 def _limits(name: str) -> bool:

@@ -192,7 +192,8 @@ def _agree(members: list[tuple[Tool, Operation]]) -> _Resource:
     finder = next(((tool, op) for tool, op in keyed_ops if op.keys[-1] == main), None)
     schema = None if finder is None else finder[0].properties.get(finder[1].keys[-1])
     key_schema = None if finder is None or schema is None else merged(schema, finder[0].definitions)
-    key_names = frozenset(name for _, op in members if not op.singleton for name in op.keys[-1:])
+    finding = (op for _, op in members if op.action is not Action.OTHER and not op.singleton and not op.key_prefix)
+    key_names = frozenset(name for op in finding for name in op.keys[-1:])
     return _Resource(id_field, aliases, model, key_schema, key_names)
 
 
