@@ -46,7 +46,7 @@ class Filler:
         self._generator = generator
         self._rng = rng
         self._used: set[str] = set()
-        self._shared: dict[tuple[str, str], Json] = {}
+        self._shared: dict[tuple[str, str, str], Json] = {}
 
     def arguments(self, spec: ToolSpec, leaves: Sequence[Leaf], shared: Iterable[str] = ()) -> dict[str, Json]:
         """One call's stated arguments. Parameters in `shared` get the value that an earlier call of the toolset had.
@@ -56,7 +56,8 @@ class Filler:
         scope = set(shared)
         arguments: dict[str, Json] = {}
         for leaf in leaves:
-            key = (spec.tool.toolset, leaf.parameter)
+            shape = merged(leaf.schema, spec.tool.definitions)
+            key = (spec.tool.toolset, leaf.parameter, str(shape.get("pattern") or shape.get("enum") or ""))
             if len(leaf.path) == 1 and leaf.parameter in scope and key in self._shared:
                 value = self._shared[key]
             else:
