@@ -32,9 +32,8 @@ _SCALARS: dict[str, Schema] = {
     "timestamp": {"type": "string", "format": "date-time"},
     "blob": {"type": "string", "format": "byte"},
 }
-_BOUNDS = {
+_BOUNDS = {  # not a blob's: they count bytes, not the characters that encode them
     "string": ("minLength", "maxLength"),
-    "blob": ("minLength", "maxLength"),
     "list": ("minItems", "maxItems"),
     "map": ("minProperties", "maxProperties"),
     "integer": ("minimum", "maximum"),
@@ -47,7 +46,7 @@ _TRAILING_VERSION = re.compile(r"[-_ ]?v\d+\Z")
 
 def _bounds(shape: dict[str, Any], kind: str) -> Schema:
     names = _BOUNDS.get(kind)
-    if names is None or kind == "blob":  # a blob's bounds count bytes, not the characters that encode them
+    if names is None or not ("min" in shape or "max" in shape):
         return {}
     made: Schema = {}
     for key, name in zip(("min", "max"), names, strict=True):
@@ -221,6 +220,7 @@ def import_aws(document: dict[str, Any], source: str) -> Draft:
         description=text,
         introduction=first_sentence(text),
         family=_family(metadata, service),
+        api="aws-" + _TRAILING_VERSION.sub("", service),
         collections=["AWS"],
         hints=[str(metadata.get("serviceId") or "")],
         auth=[str(metadata.get("signatureVersion") or "v4")],

@@ -1,8 +1,8 @@
 """Categories and collections: the provider's own category, else a documented keyword mapping.
 
-The mapping is `categories.json` beside this module. A category's strong keywords count 4 in a title or name and 2
-in a description, its weak ones 2 and 1; the highest sum wins, and the category that comes first in the file wins a
-tie. Nothing found is `Other`.
+The mapping is `categories.json` beside this module. A category's strong keywords count 6 in a title or name and 2
+in a description or tag, its weak ones 3 and 1; the highest sum wins, and of equals the one that comes first in the
+file. Nothing found is `Other`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from toolwise.text import identifier_words
 OTHER = "Other"
 """The category of what no keyword fits."""
 
-_TITLE, _TEXT = 2, 1
+_TITLE, _TEXT = 3, 1
 _STRONG, _WEAK = 2, 1
 _MAX_TEXT_WORDS = 80
 _SEPARATORS = re.compile(r"[\s_\-/&]+")

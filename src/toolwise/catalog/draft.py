@@ -51,6 +51,8 @@ class Draft:
     description: str = ""
     introduction: str = ""
     family: str = ""
+    api: str = ""
+    """Drafts with the same `api` are versions of one API and share the first one's category; defaults to `family`."""
     provider_category: str = ""
     """The provider's own category, where the document gives one."""
     collections: list[str] = field(default_factory=list)

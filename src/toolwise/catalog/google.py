@@ -22,6 +22,8 @@ MAX_DEPTH = 64
 """Schemas nested deeper become the empty schema."""
 
 _TYPES = frozenset({"string", "integer", "number", "boolean", "object", "array", "null"})
+_SCALARS = frozenset({"string", "integer", "number", "boolean"})
+_CONSTRAINTS = frozenset({"format", "enum", "minimum", "maximum", "default", "pattern"})
 _FORMATS = {"google-datetime": "date-time"}
 _WORKSPACE = frozenset(
     """gmail drive driveactivity drivelabels docs sheets slides calendar chat meet forms keep tasks people script
@@ -88,7 +90,16 @@ class _Schemas:
         kind = schema.get("type")
         kind = kind if isinstance(kind, str) and kind in _TYPES else None
         made: Schema = {"type": kind} if kind else {}
-        if kind == "array" or "items" in schema:
+        if kind not in _SCALARS:
+            self._children(schema, made, depth)
+        if not _CONSTRAINTS.isdisjoint(schema):
+            made.update(_constraints(schema, kind))
+        if schema.get("repeated") is True:
+            return {"type": "array", "items": made}
+        return made
+
+    def _children(self, schema: dict[str, Any], made: Schema, depth: int) -> None:
+        if made.get("type") == "array" or "items" in schema:
             made["items"] = self.convert(schema.get("items"), depth + 1)
         properties = schema.get("properties")
         if isinstance(properties, dict):
@@ -97,10 +108,6 @@ class _Schemas:
             }
         if isinstance(schema.get("additionalProperties"), dict):
             made["additionalProperties"] = self.convert(schema["additionalProperties"], depth + 1)
-        made.update(_constraints(schema, kind))
-        if schema.get("repeated") is True:
-            return {"type": "array", "items": made}
-        return made
 
 
 def _constraints(schema: dict[str, Any], kind: str | None) -> Schema:

@@ -70,10 +70,11 @@ def _draft(data: bytes, located: Located, wanted: SourceFormat) -> Draft:
     return draft
 
 
-def _finish(draft: Draft, names: Names) -> dict[str, Any]:
+def _finish(draft: Draft, names: Names, categories_of: dict[str, str]) -> dict[str, Any]:
     """The draft as a Toolset's JSON, with a name of its own, a category and collections."""
     name = names.give(draft.slug)
-    category = categories.category_of(draft)
+    api = draft.api or draft.family or name
+    category = categories_of.setdefault(api, categories.category_of(draft))
     return {
         "name": name,
         "title": draft.title or name,
@@ -92,6 +93,7 @@ def _finish(draft: Draft, names: Names) -> dict[str, Any]:
 
 def _rows(documents: Sequence[Located], wanted: SourceFormat, observer: Observer) -> Iterator[_Row]:
     names = Names()
+    categories_of: dict[str, str] = {}
     seen: dict[bytes, str] = {}
     for number, located in enumerate(documents):
         observer(Progress("catalog", number, len(documents), located.source))
@@ -107,7 +109,7 @@ def _rows(documents: Sequence[Located], wanted: SourceFormat, observer: Observer
                 raise CatalogError(f"{located.path}: {error.detail}") from error
             yield _Row(None, [LeftOut(source=located.source, reason=error.reason, detail=error.detail)])
             continue
-        yield _Row(_finish(draft, names), draft.left_out)
+        yield _Row(_finish(draft, names, categories_of), draft.left_out)
     observer(Progress("catalog", len(documents), len(documents)))
 
 

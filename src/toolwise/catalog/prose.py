@@ -15,10 +15,13 @@ _SLACK = 4
 """Markup is taken off this many times the wanted length of raw text, and no more."""
 _ADMONITION = re.compile(r"\s*<(note|important|caution|warning)>.*?</\1>", re.DOTALL)
 _TAG = re.compile(r"<[A-Za-z/!][^<>]*>")
+_INLINE = tuple(f"<{slash}{tag}>" for tag in ("code", "i", "b", "em", "strong") for slash in ("", "/"))
+"""These leave no space behind: `<i>bucket</i>.s3` is one word."""
 _UNFINISHED_TAG = re.compile(r"<[A-Za-z/!][^<>]*\Z")
 _IMAGE = re.compile(r"!\[[^\]]*\]\([^)]*\)")
 _LINK = re.compile(r"\[([^\][]+)\](?:\([^()\s]*\)|\[[^\]]*\])")
 _MARKS = re.compile(r"\*\*|__(?=\S)|(?<=\S)__|`+|^\s{0,3}#{1,6}\s+", re.MULTILINE)
+_QUOTE = re.compile(r"^[ \t]*>[ \t]+", re.MULTILINE)
 _TABLE_RULE = re.compile(r"\|?[\s:|-]*-{3,}[\s:|-]*")
 _SPACE_BEFORE_STOP = re.compile(r" ([.,;:!?])(?= |$)")
 
@@ -38,7 +41,10 @@ def _without_html(text: str, limit: int) -> str:
     head = text[:20]
     if "<note>" in head or "<important>" in head or "<caution>" in head or "<warning>" in head:
         text = _without_admonitions(text[: 4 * _SLACK * limit])
-    text = _UNFINISHED_TAG.sub("", _TAG.sub(" ", text[: _SLACK * limit]))
+    text = text[: _SLACK * limit]
+    for tag in _INLINE:
+        text = text.replace(tag, "")
+    text = _UNFINISHED_TAG.sub("", _TAG.sub(" ", text))
     return _SPACE_BEFORE_STOP.sub(r"\1", " ".join(text.split()))
 
 
@@ -49,6 +55,8 @@ def _without_markdown(text: str) -> str:
         text = text.replace("`", "")
     if "**" in text or "#" in text or "__" in text:
         text = _MARKS.sub("", text)
+    if "> " in text:
+        text = _QUOTE.sub("", text)
     if "---" in text:
         text = _TABLE_RULE.sub(" ", text)
     return text
