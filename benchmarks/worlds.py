@@ -30,6 +30,7 @@ Members = dict[Action, list[tuple[Tool, Operation]]]
 
 
 def toolsets_of(folder: Path, every: int) -> Iterator[Toolset]:
+    """The catalog's toolsets, or every n-th."""
     with (folder / "toolsets.jsonl").open("rb") as lines:
         for number, line in enumerate(lines):
             if number % every == 0:
@@ -37,6 +38,7 @@ def toolsets_of(folder: Path, every: int) -> Iterator[Toolset]:
 
 
 def session_of(toolset: Toolset, world: SimulatedWorld | None = None) -> SimulatedSession:
+    """A fresh session in a world of that one toolset."""
     world = world or SimulatedWorld(Catalog(toolsets=(toolset,)))
     return world.open(Task(instruction="", candidates=(), relevant=(), world=WorldSpec(seed=7)))
 
@@ -83,6 +85,7 @@ def single_calls(toolset: Toolset, values: ValueGenerator, tally: Counter[str], 
 
 
 def conforms(tool: Tool, body: Json) -> bool:
+    """Does the answer validate against the whole response schema?"""
     try:
         return Validator(tool.returns or {}, tool.definitions).is_valid(body)
     except CatalogError:
@@ -90,6 +93,7 @@ def conforms(tool: Tool, body: Json) -> bool:
 
 
 def members_of(toolset: Toolset) -> dict[str, Members]:
+    """Resource -> action -> the tools that do it."""
     operations = recognise(toolset)
     resources: dict[str, Members] = {}
     for tool in toolset.tools:
@@ -193,6 +197,7 @@ class Flow:
 
 
 def flows(toolset: Toolset, values: ValueGenerator, tally: Counter[str], failures: Counter[str]) -> None:
+    """Run the flow of every resource that can be created and then found."""
     for resource, members in members_of(toolset).items():
         actions = set(members)
         tally["resources"] += 1
@@ -314,6 +319,7 @@ def snapshots() -> list[dict[str, float]]:
 
 
 def main() -> None:
+    """Measure and print one JSON document."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("catalog", type=Path)
     parser.add_argument("--every", type=int, default=1)

@@ -60,8 +60,8 @@ def _with_common_scope(operations: dict[str, Operation]) -> dict[str, Operation]
 
 
 def _named_like_others(tool: Tool, operation: Operation, key: str | None) -> Operation:
-    """A create that does not name its record by the noun, but takes the parameter by which others find it."""
-    if operation.action is not Action.CREATE or operation.key_parameter is not None or key not in tool.properties:
+    """A create that takes the parameter by which the other tools find the record is named by that one."""
+    if operation.action is not Action.CREATE or key is None or key not in tool.properties:
         return operation
     scope = tuple(name for name in operation.scope if name != key)
     return replace(operation, key_parameter=key, scope=scope)

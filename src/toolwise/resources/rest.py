@@ -162,7 +162,7 @@ def _post_collection(tool: Tool, route: Route, site: _Site, verb: str) -> Operat
     words = identifier_words(template[-1])
     acts = bool(words) and verb_action(words[0]) is not None and not is_plural(words[-1])
     if acts or meaning not in {None, Action.CREATE}:
-        return _act(route, site, template[:-1])
+        return _act(route, site, template if known else template[:-1])
     makes = any(w in {"id", "uid", "sid", "gid", "uuid", "name"} for w in _field_ends(tool))
     if words and is_plural(words[-1]) and (makes or meaning is Action.CREATE):
         return _new(route, site)

@@ -71,15 +71,15 @@ NOUNS = words_of(
     "walnut water wave willow wing wolf wren yard zebra zephyr"
 )
 AWS_REGIONS = words_of(
-    "us-east-1 us-east-2 us-west-1 us-west-2 ca-central-1 sa-east-1 eu-west-1 eu-west-2 eu-west-3 eu-central-1 eu- "
-    "north-1 eu-south-1 ap-south-1 ap-southeast-1 ap-southeast-2 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap- "
-    "east-1 me-south-1 af-south-1"
+    "us-east-1 us-east-2 us-west-1 us-west-2 ca-central-1 sa-east-1 eu-west-1 eu-west-2 eu-west-3 eu-central-1 "
+    "eu-north-1 eu-south-1 ap-south-1 ap-southeast-1 ap-southeast-2 ap-northeast-1 ap-northeast-2 ap-northeast-3 "
+    "ap-east-1 me-south-1 af-south-1"
 )
 CLOUD_REGIONS = words_of(
     "us-central1 us-east1 us-east4 us-west1 us-west2 us-west3 us-west4 us-south1 northamerica-northeast1 "
-    "southamerica-east1 southamerica-west1 europe-west1 europe-west2 europe-west3 europe-west4 europe-west6 europe- "
-    "north1 europe-central2 europe-southwest1 asia-east1 asia-east2 asia-northeast1 asia-northeast2 asia-northeast3 "
-    "asia-south1 asia-south2 asia-southeast1 asia-southeast2 australia-southeast1 me-west1"
+    "southamerica-east1 southamerica-west1 europe-west1 europe-west2 europe-west3 europe-west4 europe-west6 "
+    "europe-north1 europe-central2 europe-southwest1 asia-east1 asia-east2 asia-northeast1 asia-northeast2 "
+    "asia-northeast3 asia-south1 asia-south2 asia-southeast1 asia-southeast2 australia-southeast1 me-west1"
 )
 
 

@@ -11,6 +11,7 @@ from toolwise.schemas import schema_type
 from toolwise.text import identifier_words
 from toolwise.types import HttpBinding, Json, Schema, canonical_json
 from toolwise.values import NoValueError, ValueGenerator
+from toolwise.worlds.addressing import addresses, parent_of, scope_of
 from toolwise.worlds.records import Record, WorldState, storage_key
 from toolwise.worlds.responses import Form, ResponseWriter
 from toolwise.worlds.tooling import KnownTool
@@ -64,7 +65,7 @@ class Crud:
             return self._create(known, operation, arguments, state)
         if operation.action is Action.LIST:
             return self._list(known, operation, arguments, state), state
-        if not _addresses(operation, arguments):
+        if not addresses(operation, arguments):
             return self._plain(known, arguments, {}), self._act(known, arguments, state)
         return self._on_record(known, operation, arguments, state)
 
@@ -159,7 +160,7 @@ class Crud:
         scope = scope_of(operation, arguments)
         if operation.action is Action.LIST:
             return self._prepare_list(known, operation, arguments, scope, state)
-        if operation.action is Action.CREATE or not _addresses(operation, arguments):
+        if operation.action is Action.CREATE or not addresses(operation, arguments):
             return state
         value = arguments[operation.keys[-1]]
         found = state.find(known.resource, value, scope)
@@ -194,7 +195,7 @@ class Crud:
     def _prepare_parent(
         self, known: KnownTool, operation: Operation, arguments: Arguments, state: WorldState
     ) -> WorldState:
-        parent = _parent_of(known, operation, arguments)
+        parent = parent_of(known, operation, arguments)
         if parent is None or state.find(known.parent, parent[1], parent[2]) is not None:
             return state
         return state.put(known.parent, storage_key(parent[1], parent[2]), Record(parent[1], parent[2]))
@@ -203,7 +204,7 @@ class Crud:
         """A parent must exist if its resource ever had a record in this world; else it is taken on trust."""
         if not known.parent or not state.knows(known.parent):
             return
-        parent = _parent_of(known, operation, arguments)
+        parent = parent_of(known, operation, arguments)
         if parent is not None and state.find(known.parent, parent[1], parent[2]) is None:
             raise NotFoundError(f"{_last_word(known.parent)} '{parent[1]}' not found.", parent[0])
 
@@ -334,35 +335,6 @@ class Crud:
 
     def _text(self, *parts: str) -> str:
         return "\0".join((self._seed, *parts))
-
-
-def scope_of(operation: Operation, arguments: Arguments) -> dict[str, Json]:
-    """Which collection a call addresses; for resource names the parent's name, also taken from the record's own."""
-    if operation.key_prefix:
-        if operation.scope:
-            value = arguments.get(operation.scope[-1])
-        else:
-            value = str(arguments.get(operation.keys[-1], "")).rsplit("/", 2)[0] if operation.keys else None
-        return {"parent": value} if value else {}
-    return {name: arguments[name] for name in operation.scope if name in arguments}
-
-
-def _parent_of(
-    known: KnownTool, operation: Operation, arguments: Arguments
-) -> tuple[str, Json, dict[str, Json]] | None:
-    """(parameter, id, scope) of the parent record that a call names."""
-    names = operation.scope + (operation.keys if operation.singleton else ())
-    if not known.parent or not names or names[-1] not in arguments:
-        return None
-    value = arguments[names[-1]]
-    if operation.key_prefix:
-        above = str(value).rsplit("/", 2)[0]
-        return names[-1], value, {"parent": above} if above != value else {}
-    return names[-1], value, {name: arguments[name] for name in names[:-1] if name in arguments}
-
-
-def _addresses(operation: Operation, arguments: Arguments) -> bool:
-    return bool(operation.keys) and arguments.get(operation.keys[-1]) is not None
 
 
 def _values_of(known: KnownTool, record: Record) -> dict[str, Json]:
