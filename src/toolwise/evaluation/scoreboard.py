@@ -14,6 +14,8 @@ from toolwise.ports import Retriever
 from toolwise.types import Metric, RetrievalPair
 
 _DEPTH = 10
+_VERSIONS = 5
+"""An API has a few versions, so so many times the depth is searched where they count as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +65,29 @@ def ranking_scores(
 
 
 def retrieval_scores(
-    retriever: Retriever, pairs: Sequence[RetrievalPair], clusters: Sequence[str] | None = None, *, seed: int = 0
+    retriever: Retriever,
+    pairs: Sequence[RetrievalPair],
+    clusters: Sequence[str] | None = None,
+    *,
+    equivalent: Mapping[str, str] | None = None,
+    seed: int = 0,
 ) -> dict[str, Metric]:
     """nDCG@1, @5, @10, recall@5, COMPLETE@5 and MRR@10 over the retriever's whole pool.
 
     `clusters` gives each pair's toolset; by default it is that of the pair's first relevant tool.
+    `equivalent` maps tools to one that stands for them, such as the same operation in another version of an API;
+    given it, tools with the same stand-in count as one. Without it scores are strict.
     """
     if clusters is None:
         clusters = [pair.relevant[0].split(".", 1)[0] if pair.relevant else "" for pair in pairs]
-    hits = retriever.search([pair.query for pair in pairs], _DEPTH)
-    return ranking_scores([[hit.tool for hit in row] for row in hits], pairs, clusters, seed=seed)
+    depth = _DEPTH if equivalent is None else _DEPTH * _VERSIONS
+    rankings = [[hit.tool for hit in row] for row in retriever.search([pair.query for pair in pairs], depth)]
+    if equivalent is not None:
+        rankings = [_merged(ranking, equivalent) for ranking in rankings]
+        pairs = [pair.model_copy(update={"relevant": tuple(_merged(pair.relevant, equivalent))}) for pair in pairs]
+    return ranking_scores(rankings, pairs, clusters, seed=seed)
+
+
+def _merged(tools: Sequence[str], equivalent: Mapping[str, str]) -> list[str]:
+    """Stand-ins in place of tools, each at its first position."""
+    return list(dict.fromkeys(equivalent.get(tool, tool) for tool in tools))

@@ -3,7 +3,14 @@
 from toolwise.retrieval.bm25 import Bm25Retriever
 from toolwise.retrieval.config import RetrieverConfig
 from toolwise.retrieval.dense import DenseRetriever
-from toolwise.retrieval.documents import RENDERING, Document, render_document, tool_document, tool_documents
+from toolwise.retrieval.documents import (
+    RENDERING,
+    Document,
+    equivalent_tools,
+    render_document,
+    tool_document,
+    tool_documents,
+)
 from toolwise.retrieval.encoder import Encoder
 from toolwise.retrieval.fusion import FusionRetriever
 from toolwise.retrieval.index import (
@@ -29,6 +36,7 @@ __all__ = [
     "RetrieverConfig",
     "RetrieverSummary",
     "build_index",
+    "equivalent_tools",
     "open_retriever",
     "read_summary",
     "render_document",

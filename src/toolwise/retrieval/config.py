@@ -10,11 +10,11 @@ from toolwise.config import Config
 class RetrieverConfig(Config):
     """How the bi-encoder is trained."""
 
-    dimensions: int = Field(default=256, ge=8, le=4096, multiple_of=8)
+    dimensions: int = Field(default=512, ge=8, le=4096, multiple_of=8)
     """Of query and document vectors."""
     minutes: float = Field(default=1.5, gt=0)
     """Wall-clock cap on training, mining of hard negatives included."""
-    max_steps: int = Field(default=4000, ge=1)
+    max_steps: int = Field(default=500, ge=1)
     """Cap on steps, for runs that must not depend on the machine's speed."""
     batch_size: int = Field(default=256, ge=2)
     """Queries a step; every document of the batch is a candidate for every query."""

@@ -111,6 +111,20 @@ def render_document(toolset: Toolset, tool: Tool) -> str:
     return tool_document(toolset, tool).text
 
 
+def equivalent_tools(toolsets: Iterable[Toolset]) -> dict[str, str]:
+    """Tool id -> the id of the first tool of its family that reads the same but for the toolset's name.
+
+    Versions of one API repeat most tools word for word. No request can tell them apart unless it names the version,
+    so scores are best given both ways: strictly, and with such tools taken as one.
+    """
+    first: dict[tuple[str, ...], str] = {}
+    return {
+        tool.id: first.setdefault((toolset.family or toolset.name, *tool_document(toolset, tool).fields[2:]), tool.id)
+        for toolset in toolsets
+        for tool in toolset.tools
+    }
+
+
 def tool_documents(toolsets: Iterable[Toolset]) -> Iterator[Document]:
     """The documents of all tools, in catalog order."""
     for toolset in toolsets:

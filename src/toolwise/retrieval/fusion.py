@@ -12,7 +12,8 @@ from toolwise.retrieval.ranking import Floats, PoolRetriever
 def _relative(scores: Floats) -> Floats:
     """Scores as shares of each query's best; nothing below 0."""
     top = scores.max(axis=1, keepdims=True, initial=0.0)
-    share: Floats = np.maximum(scores, 0) / np.where(top > 0, top, np.float32(1))
+    top[top <= 0] = 1
+    share: Floats = np.maximum(scores, 0) / top
     return share
 
 
