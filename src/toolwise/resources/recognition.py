@@ -127,6 +127,8 @@ def _complete(
         id_field = _own_id_field(tool, parameter, noun, (own, model), key, keyed=bool(operation.keys))
     chosen = operation.key_parameter
     if operation.action is Action.CREATE and not operation.keys:
+        if id_field in tool.properties and id_field not in operation.scope and not operation.key_prefix:
+            chosen = id_field
         chosen = chosen or _chosen_by_caller(tool, operation, noun, key)
     return replace(operation, id_field=id_field, record_field=record_field, key_parameter=chosen)
 

@@ -95,6 +95,8 @@ def find_record(
     if schema is None:
         return None
     properties = properties_of(schema, definitions)
+    if _is_operation(schema) and "operation" not in singular_noun(tuple(noun)):
+        return None
     kinds = {name: kind_of(part, definitions) for name, part in properties.items()}
     objects = [name for name, kind in kinds.items() if kind == "object"]
     if model is not None:
@@ -102,8 +104,6 @@ def find_record(
         same = next((name for name, part in places if same_record(part, model, definitions)), None)
         if same is not None:
             return same
-        if _is_operation(schema) and not _is_operation(model):
-            return None
     found = _by_noun(kinds, objects, noun, bare=model is None or len(kinds) <= 3)
     if found is not None:
         return found

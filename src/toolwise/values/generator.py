@@ -21,6 +21,7 @@ MAX_TEXT = 40
 """Free text is not longer than this, unless the schema demands it."""
 _ATTEMPTS = 8
 _MAX_DEPTH = 6
+_MAX_BRANCHES = 16
 _OPTIONAL_DEPTH = 3
 """Objects nested deeper get their required fields only."""
 _MAX_LENGTH = 20_000
@@ -116,12 +117,14 @@ def _draw(rng: random.Random, schema: Schema, definitions: Mapping[str, Schema],
     if (given := _given(rng, whole)) is not None:
         return given
     branches = whole.get("oneOf") or whole.get("anyOf")
+    if depth > _MAX_BRANCHES:
+        raise _DeadEndError("its alternatives are nested too deeply")
     if isinstance(branches, list) and branches and "properties" not in whole and "items" not in whole:
         branch = branches[below(rng, len(branches))]
         rest = {key: value for key, value in whole.items() if key not in {"oneOf", "anyOf"}}
         return _draw(rng, _united(rest, branch, definitions), definitions, name, depth + 1)
     kind = schema_type(whole)
-    if depth > _MAX_DEPTH:
+    if depth > _MAX_DEPTH and kind in {"object", "array"}:
         raise _DeadEndError("the schema is nested too deeply")
     if kind == "object":
         return _object(rng, whole, definitions, depth)

@@ -65,7 +65,7 @@ mac: mac | mac address
 phone: phone | phone number | mobile | msisdn | fax | telephone | tel | cell
 city: city | town | locality
 country: country | nation | country name
-country_code: country code | nationality | iso country | cc iso
+country_code: region code | country code | nationality | iso country | cc iso
 state: state name | province | state province | state code | administrative area
 street: address | street | street address | line1 | address line1 | address1 | address line 1 | house
 street2: line2 | address line2 | address2 | address line 2
@@ -124,7 +124,7 @@ price: unit price
 age: age
 year: year | yr
 month: month
-day_number: day of month
+day_number: day | day of month
 hour: hour
 minute: minute | minutes
 port: port
@@ -171,16 +171,17 @@ _NUMBER_KINDS = frozenset(
 )  # fmt: skip
 
 
-def _table() -> dict[tuple[str, ...], str]:
+def _table(*, numbers: bool) -> dict[tuple[str, ...], str]:
+    """Words of a name -> kind of string, or of number."""
     table: dict[tuple[str, ...], str] = {}
     for line in _BY_WORDS.strip().splitlines():
         kind, _, names = line.partition(":")
-        for name in names.split("|"):
+        for name in names.split("|") if (kind in _NUMBER_KINDS) is numbers else ():
             table[tuple(name.split())] = kind
     return table
 
 
-_TABLE = _table()
+_TEXTS, _NUMBERS = _table(numbers=False), _table(numbers=True)
 
 
 @lru_cache(maxsize=65536)
@@ -215,8 +216,5 @@ def number_kind(name: str, format_: str, description: str) -> str:
 
 def _named(words: tuple[str, ...], *, numbers: bool) -> str | None:
     """Look the name's last three, two or one words up."""
-    for length in (3, 2, 1):
-        kind = _TABLE.get(words[-length:]) if len(words) >= length else None
-        if kind is not None and (kind in _NUMBER_KINDS) is numbers:
-            return kind
-    return None
+    table = _NUMBERS if numbers else _TEXTS
+    return next((table[words[-size:]] for size in (3, 2, 1) if len(words) >= size and words[-size:] in table), None)

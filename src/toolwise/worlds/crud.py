@@ -186,9 +186,10 @@ class Crud:
         wanted = self._filters(known, item, arguments)
         present = sum(_matches(record, wanted) for _, record in state.within(known.resource, scope))
         goal = 1 + int(self._writer.seeded(self._seed, known.resource, _canonical(dict(scope))).random() * 3)
+        aliases = tuple(str(scope[name]) for name in scope if name in known.key_names)
         for _ in range(goal - present):
             record_id = self._made_id(known, operation, arguments, scope, state)
-            record = self._record(known, record_id, scope, wanted, ())
+            record = self._record(known, record_id, scope, wanted, aliases)
             state = state.put(known.resource, storage_key(record_id, scope), record)
         return state
 
@@ -276,10 +277,10 @@ class Crud:
 
     def _show(self, known: KnownTool, operation: Operation, arguments: Arguments, key: str, record: Record) -> Json:
         """The response of an operation on one record."""
-        values = _values_of(known, record)
+        values = {**arguments, **_values_of(known, record)}
         tool = known.tool
         if tool.returns is None:
-            return {} if operation.action in {Action.DELETE, Action.OTHER} else values
+            return {} if operation.action in {Action.DELETE, Action.OTHER} else _values_of(known, record)
         field = operation.record_field
         seed = self._text(known.resource, key)
         protected = frozenset(values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -18,6 +19,7 @@ from toolwise.worlds.shapes import Shape, fits, shape_of, without_noun
 Definitions = Mapping[str, Schema]
 Noun = tuple[str, ...]
 _COUNTS = frozenset({"count", "total", "totalitems", "totalcount", "resultcount", "totalresults", "numberofresults"})
+_FAILURES = frozenset({"error", "errors", "failed", "failure", "failures", "unprocessed", "unsuccessful", "rejected"})
 _MAX_SHAPES = 16384
 
 
@@ -131,12 +133,16 @@ class ResponseWriter:
             if name in given:
                 made[name] = given[name]
                 continue
-            try:
-                rng = self.seeded(seed, *without_noun(name, noun))
-                made[name] = self._inner(rng, shape.properties[name], definitions, name, 1)
-            except NoValueError:
-                continue
+            rng = self.seeded(seed, *without_noun(name, noun))
+            self._fill(made, name, rng, shape.properties[name], definitions)
         return made
+
+    def _fill(
+        self, made: dict[str, Json], name: str, rng: random.Random, schema: Schema, definitions: Definitions
+    ) -> None:
+        """Put a generated field into an object, unless none can be made."""
+        with suppress(NoValueError):
+            made[name] = self._inner(rng, schema, definitions, name, 1)
 
     def _chosen(self, shape: Shape, given: Mapping[str, Json], limit: int) -> list[str]:
         chosen = {*shape.required, *list(given)[: self.limits.max_echoed]}
@@ -170,9 +176,11 @@ class ResponseWriter:
         shape = self.shape(schema, definitions)
         if not shape.properties:
             extra = schema.get("additionalProperties")
-            if isinstance(extra, dict) and extra and depth < self.limits.max_depth:
-                key = str(self._values.draw(rng, {"type": "string"}, definitions, "key"))
-                return {key: self._inner(rng, merged(extra, definitions), definitions, "value", depth + 1)}
+            if isinstance(extra, dict) and depth < self.limits.max_depth:
+                value = merged(extra, definitions)
+                if schema_type(value) != "any":
+                    key = str(self._values.draw(rng, {"type": "string"}, definitions, "word"))
+                    return {key: self._inner(rng, value, definitions, "value", depth + 1)}
             return {}
         chosen = {*shape.required, *shape.plain[: max(0, self.limits.max_nested - len(shape.required))]}
         return {
@@ -183,7 +191,8 @@ class ResponseWriter:
 
     def _array(self, rng: random.Random, schema: Schema, definitions: Definitions, name: str, depth: int) -> list[Json]:
         items = schema.get("items")
-        if not isinstance(items, dict) or depth >= self.limits.max_depth:
+        failed = not _FAILURES.isdisjoint(identifier_words(name))  # in an answer that says it went well
+        if not isinstance(items, dict) or depth >= self.limits.max_depth or failed:
             return []
         item = merged(items, definitions)
         most = self.limits.max_items if depth == 0 else (2 if _is_flat(item) else 1)
@@ -210,7 +219,7 @@ class ResponseWriter:
                 made[name] = len(records)
             elif name in shape.required or (kept < 1 and name in shape.ranked[:4] and kind == "string"):
                 kept += name not in shape.required
-                made[name] = self._inner(self.seeded(seed, name), part, definitions, name, 1)
+                self._fill(made, name, self.seeded(seed, name), part, definitions)
         made.setdefault(field, list(records))
         return made
 

@@ -58,6 +58,8 @@ class SimulatedSession:
             return _failure(404, ToolErrorKind.NOT_FOUND, str(error), error.parameter)
         except ExistsError as error:
             return _failure(409, ToolErrorKind.CONFLICT, str(error), error.parameter)
+        except Exception as error:  # a malformed document must cost its own tool only
+            return _failure(500, ToolErrorKind.SERVER, f"The simulation of '{call.name}' failed: {error!r}"[:200], "")
         return Observation(status=200, body=body)
 
     def state(self) -> Mapping[str, Json]:
