@@ -16,7 +16,7 @@ from toolwise.catalog.left_out import LeftOut, LeftOutReason
 from toolwise.text import identifier_words
 from toolwise.types import ParameterLocation, Schema
 
-MAX_SCHEMAS = 2_000_000
+MAX_SCHEMAS = 1_000_000
 """Schemas converted for one document; a document that expands to more is left out."""
 MAX_NAME = 120
 """Characters of a tool's name."""
@@ -30,14 +30,14 @@ _VERSION = re.compile(r"v?\d+(?:[._]?\d+)*(?:(?:alpha|beta|p|rc)\d*)*\Z|alpha\d*
 class Allowance:
     """Counts converted schemas, so that a small document cannot expand without bound."""
 
-    def __init__(self, limit: int = MAX_SCHEMAS) -> None:
-        self._left = limit
+    def __init__(self) -> None:
+        self._left = MAX_SCHEMAS
 
     def spend(self, count: int = 1) -> None:
         """Raises DocumentError when nothing is left."""
         self._left -= count
         if self._left < 0:
-            raise DocumentError(LeftOutReason.TOO_LARGE, "its aliases and references expand to millions of schemas")
+            raise DocumentError(LeftOutReason.TOO_LARGE, f"it expands to more than {MAX_SCHEMAS:,} schemas")
 
 
 @dataclass
@@ -190,7 +190,7 @@ class Definitions:
 
 
 def keep_reachable(draft: Draft) -> None:
-    """Drop definitions that no tool reaches (needed only after tools were dropped)."""
+    """Drop definitions that no tool reaches: tools were dropped, or branches merged."""
     waiting: list[Any] = [(tool["parameters"], tool.get("returns")) for tool in draft.tools]
     reached: set[str] = set()
     while waiting:

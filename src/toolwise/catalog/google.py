@@ -175,7 +175,7 @@ def _tool(name: str, method: dict[str, Any], schemas: _Schemas, common: frozense
     given = method.get("parameters")
     given = given if isinstance(given, dict) else {}
     order = method.get("parameterOrder")
-    ordered = [key for key in order if key in given] if isinstance(order, list) else []
+    ordered = [key for key in order if text(key) and key in given] if isinstance(order, list) else []
     for wire in dict.fromkeys([*ordered, *given]):
         value = given[wire]
         if wire in common or not isinstance(value, dict) or not text(wire):

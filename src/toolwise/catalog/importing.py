@@ -122,8 +122,8 @@ def import_sources(
     """Toolsets and what was left out, as they come; see `import_catalog` for whole catalogs.
 
     A source is a file, a folder (searched recursively for .json, .yaml and .yml), or one of the names `google` and
-    `aws`. Raises CatalogError for a source that does not exist or a file, named by itself, that cannot be imported,
-    and MissingExtraError.
+    `aws`. Raises CatalogError for a source that does not exist and for a file that is the only source and cannot be
+    imported, and MissingExtraError.
     """
     for row in _rows(locate(sources), format, observer):
         if row.toolset is not None:

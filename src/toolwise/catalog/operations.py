@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from toolwise.catalog.dialect import Dialect
-from toolwise.catalog.draft import Draft, Names, Parameters, legal_name, path_name, slug, without_version
+from toolwise.catalog.draft import (
+    Draft,
+    Names,
+    Parameters,
+    keep_reachable,
+    legal_name,
+    path_name,
+    slug,
+    without_version,
+)
 from toolwise.catalog.hints import http_hints
 from toolwise.catalog.keywords import json_value, text
 from toolwise.catalog.left_out import LeftOutReason
@@ -206,3 +215,4 @@ def add_operations(document: dict[str, Any], draft: Draft, reader: Reader) -> No
         name = names.give(wanted, [derived]) if any(c.isalnum() for c in wanted) else names.give(derived)
         draft.tools.append(_tool(method, path, operation, declared, reader, name))
     draft.definitions = reader.dialect.definitions.drain()
+    keep_reachable(draft)

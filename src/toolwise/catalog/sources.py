@@ -28,7 +28,7 @@ class Located:
     source: str
     """How the catalog names it: a package or folder, and the path inside; never a path of this machine."""
     alone: bool = False
-    """The user named this very file, so that failing to read it is an error."""
+    """This file is the only source, so that failing to read it is an error."""
 
     def read(self) -> bytes:
         """Raises DocumentError."""
@@ -95,14 +95,14 @@ def locate(sources: Sequence[str]) -> list[Located]:
 def _each_once(sources: Sequence[str]) -> Iterator[Located]:
     seen: set[str] = set()
     for source in sources:
-        for located in _locate_one(source):
+        for located in _locate_one(source, only=len(sources) == 1):
             real = os.path.realpath(located.path)
             if real not in seen:
                 seen.add(real)
                 yield located
 
 
-def _locate_one(source: str) -> list[Located]:
+def _locate_one(source: str, *, only: bool) -> list[Located]:
     path = Path(source)
     if source == GOOGLE:
         return google_documents()
@@ -111,5 +111,5 @@ def _locate_one(source: str) -> list[Located]:
     if path.is_dir():
         return _folder(path)
     if path.exists():
-        return [Located(path, path.name, alone=True)]
+        return [Located(path, path.name, alone=only)]
     raise CatalogError(f"{source}: no such file or folder (known names: {GOOGLE}, {AWS})")

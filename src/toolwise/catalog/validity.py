@@ -13,6 +13,9 @@ from toolwise.errors import CatalogError
 from toolwise.schemas import Validator
 from toolwise.types import Schema
 
+MAX_COMPILED = 5000
+"""Tools and definitions of a toolset beyond which it is not compiled as a whole: that would take gigabytes."""
+
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -79,10 +82,14 @@ def check(draft: Draft, *, thorough: bool) -> None:
     times faster, for importers that write a handful of keywords and check every pattern.
     """
     everything = _everything(draft)
-    validator = _compiled(everything) if thorough else None
-    if validator is not None or (not thorough and _is_schema(everything)):
+    if thorough and len(draft.tools) + len(draft.definitions) <= MAX_COMPILED:
+        validator = _compiled(everything)
         if validator is not None:
             _keep_good_examples(draft, validator)
+            return
+    elif _is_schema(everything):
+        for tool in draft.tools:
+            tool.pop("examples", None)  # nothing has checked them
         return
     _mend_definitions(draft)
     kept = []

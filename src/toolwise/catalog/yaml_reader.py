@@ -17,6 +17,9 @@ from toolwise.catalog.left_out import LeftOutReason
 MAX_DEPTH = 1000
 """As deep as the JSON parser goes."""
 
+MAX_EXPANSION = 1_000_000
+"""Values that aliases may add to a document, beyond ten times what is written."""
+
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER = re.compile(r"[-+]?[0-9]+\Z")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
@@ -63,9 +66,18 @@ class _Builder:
 
     def __init__(self) -> None:
         self.root: Any = None
-        self.anchors: dict[str, Any] = {}
+        self.anchors: dict[str, tuple[Any, int]] = {}
+        self._written = self._expanded = 0
         self._open: list[tuple[Any, str | None]] = []
         self._keys: list[str | None] = []
+        self._starts: list[int] = []
+
+    def scalar(self, value: Any, anchor: str | None) -> None:
+        self._written += 1
+        self._expanded += 1
+        self.put(value)
+        if anchor:
+            self.anchors[anchor] = (value, 1)
 
     def put(self, value: Any) -> None:
         if not self._open:
@@ -88,20 +100,28 @@ class _Builder:
     def start(self, container: Any, anchor: str | None) -> None:
         if len(self._open) >= MAX_DEPTH:
             raise DocumentError(LeftOutReason.MALFORMED, f"YAML nested deeper than {MAX_DEPTH} levels")
+        self._written += 1
+        self._expanded += 1
+        self._starts.append(self._expanded)
         self._open.append((container, anchor))
         self._keys.append(None)
 
     def end(self) -> None:
         container, anchor = self._open.pop()
         self._keys.pop()
+        size = self._expanded - self._starts.pop() + 1
         self.put(container)
         if anchor:
-            self.anchors[anchor] = container
+            self.anchors[anchor] = (container, size)
 
     def alias(self, anchor: str) -> None:
         if anchor not in self.anchors:  # unknown, or still open: a value that would contain itself
             raise DocumentError(LeftOutReason.MALFORMED, f"YAML alias *{anchor[:40]} has no complete anchor")
-        self.put(self.anchors[anchor])
+        value, size = self.anchors[anchor]
+        self._expanded += size
+        if self._expanded > 10 * self._written + MAX_EXPANSION:
+            raise DocumentError(LeftOutReason.TOO_LARGE, "its YAML aliases expand to millions of values")
+        self.put(value)
 
 
 def _merge(container: dict[str, Any], value: Any) -> None:
@@ -119,10 +139,7 @@ def read_yaml(data: bytes) -> Any:
         for event in yaml.parse(data, Loader=_Loader):
             kind = type(event)
             if kind is yaml.ScalarEvent:
-                value = _scalar(event)
-                builder.put(value)
-                if event.anchor:
-                    builder.anchors[event.anchor] = value
+                builder.scalar(_scalar(event), event.anchor)
             elif kind is yaml.MappingStartEvent:
                 builder.start({}, event.anchor)
             elif kind is yaml.SequenceStartEvent:
