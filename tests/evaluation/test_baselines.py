@@ -113,6 +113,22 @@ def test_a_value_is_copied_once_and_named_parameters_choose_first() -> None:
     assert Copier('the right is "one", also "two"').arguments(tool) == {"right": "one", "left": "two"}
 
 
+def test_a_list_goes_on_after_its_own_first_value() -> None:
+    tool = _tool(
+        "x", "", ("names", "code"), code={"type": "string"}, names={"type": "array", "items": {"type": "string"}}
+    )
+    found = Copier("names ann-1, bob-2 and eve-3, then code z-9").arguments(tool)
+    assert found == {"code": "z-9", "names": ["ann-1", "bob-2", "eve-3"]}
+
+
+def test_a_value_may_stand_before_its_parameter() -> None:
+    tool = _tool("x", "", ("ownerId", "topic"), ownerId={"type": "string"}, topic={"type": "string"})
+    assert Copier("using k-17 as the owner id and the topic is birds").arguments(tool) == {
+        "ownerId": "k-17",
+        "topic": "birds",
+    }
+
+
 def test_optional_parameters_need_their_words() -> None:
     tool = _tool("x", "", (), limit={"type": "integer"}, offset={"type": "integer"})
     assert Copier("limit 5, then 9").arguments(tool) == {"limit": 5}

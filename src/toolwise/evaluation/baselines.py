@@ -17,7 +17,7 @@ _FACTS = 8
 """So many scalars of the last observation are repeated as the answer."""
 _K1, _B = 1.2, 0.75
 _PLAIN = frozenset(
-    "a an and are as at be by for from i in is it me my of on or please that the this to with you".split()  # noqa: SIM905 - a list of words reads best as one
+    "a an and are as at be by for from i in is it me my of on or please that the this to with you".split()
 )
 
 

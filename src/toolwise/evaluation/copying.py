@@ -27,11 +27,13 @@ _FORMATS: Mapping[str, re.Pattern[str]] = {
 }
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 _CONNECTORS = frozenset(
-    "is are of to as at be by in on the a an for set equal equals named called with value = : - should".split()  # noqa: SIM905 - a list of words reads best as one
+    "is are of to as at be by in on the a an for set equal equals named called with value = : - should".split()
 )
-_NEGATIONS = frozenset("not no without disable disabled don't dont false off never".split())  # noqa: SIM905 - a list of words reads best as one
-_STRONG = 2
-"""A bare word with a digit, a capital inside the sentence or punctuation inside looks like a value."""
+_NEGATIONS = frozenset("not no without disable disabled don't dont false off never".split())
+_ASSIGNMENTS = frozenset({"is", "be", "to", "=", ":", "equals", "named", "called"})
+"""After one of these a plain word may be a value."""
+_NEAR = 4
+"""A value stands within so many tokens of its parameter's words."""
 _MAX_DEPTH = 3
 
 
@@ -41,16 +43,31 @@ class _Token:
     quoted: bool
     words: tuple[str, ...]
     comma: bool = False
+    opens: bool = False
+    """First of a sentence, where a capital says nothing."""
+
+    @property
+    def looks_like_a_value(self) -> bool:
+        """Quoted, or a bare word with a digit, a capital inside the sentence, or punctuation inside."""
+        inside = self.text[1:-1]
+        return (
+            self.quoted
+            or any(c.isdigit() for c in self.text)
+            or any(c in "@/_-.:" for c in inside)
+            or (self.text[:1].isupper() and not self.opens)
+        )
 
 
 def _tokens(text: str) -> list[_Token]:
     found: list[_Token] = []
+    ended = True
     for match in _TOKEN.finditer(text):
         kind = match.lastgroup
         raw = match.group(kind) if kind else match.group()
+        opens, ended = ended, kind == "bare" and raw.endswith((".", "!", "?"))
         if kind == "bare":
             raw = raw.rstrip(".!?:)]}").lstrip("([{") or raw
-        found.append(_Token(raw, kind not in ("bare", "comma"), identifier_words(raw), kind == "comma"))
+        found.append(_Token(raw, kind not in ("bare", "comma"), identifier_words(raw), kind == "comma", opens))
     return found
 
 
@@ -66,6 +83,8 @@ class Copier:
     text: str
     tokens: list[_Token] = field(init=False)
     used: set[int] = field(init=False, default_factory=set)
+    taken: int = field(init=False, default=-1)
+    """The token copied last."""
 
     def __post_init__(self) -> None:
         self.tokens = _tokens(self.text)
@@ -130,11 +149,14 @@ class Copier:
         first = self._scalar(item, kind, after)
         if first is None:
             return []
-        values, at = [first], max(self.used, default=-1) + 1
+        values, at = [first], self.taken + 1
+        marked = self.tokens[self.taken].looks_like_a_value
         while at < len(self.tokens) and (self.tokens[at].comma or self.tokens[at].text.lower() == "and"):
             following = next((i for i in range(at, len(self.tokens)) if not self._joins(i)), None)
-            value = self._take(following, item, kind) if following is not None else None
-            if value is None or following is None:
+            if following is None or (marked and not self.tokens[following].looks_like_a_value):
+                break  # "a-1, b-2, then …": prose goes on
+            value = self._take(following, item, kind)
+            if value is None:
                 break
             values.append(value)
             at = following + 1
@@ -170,20 +192,26 @@ class Copier:
         return None
 
     def _candidates(self, schema: Schema, kind: str, after: int | None) -> Iterator[int]:
-        """Tokens to try, most likely first: after the parameter's words, of its format, quoted, value-like."""
+        """Tokens to try, most likely first: after the parameter's words, before them, of its format, value-like."""
         if after is not None:
-            yield from (i for i in range(after, min(after + 4, len(self.tokens))) if not self._is_connector(i))
+            following = range(after, min(after + _NEAR, len(self.tokens)))
+            yield from (i for i in following if self._may_be_value(i))
+            preceding = range(after - 1, max(-1, after - 1 - _NEAR), -1)
+            yield from (i for i in preceding if self.tokens[i].looks_like_a_value)
         if (pattern := _FORMATS.get(str(schema.get("format")))) is not None:
             yield from (i for i, t in enumerate(self.tokens) if pattern.fullmatch(t.text))
         if kind in ("integer", "number"):
             yield from range(len(self.tokens))
             return
         yield from (i for i, t in enumerate(self.tokens) if t.quoted)
-        yield from (i for i in range(1, len(self.tokens)) if _likeness(self.tokens[i].text) >= _STRONG)
+        yield from (i for i, t in enumerate(self.tokens) if t.looks_like_a_value)
 
-    def _is_connector(self, index: int) -> bool:
+    def _may_be_value(self, index: int) -> bool:
         token = self.tokens[index]
-        return token.comma or (not token.quoted and token.text.lower() in _CONNECTORS)
+        if token.looks_like_a_value:
+            return True
+        plain = not token.comma and token.text.lower() not in _CONNECTORS
+        return plain and self.tokens[index - 1].text.lower() in _ASSIGNMENTS
 
     def _take(self, index: int, schema: Schema, kind: str) -> Json:
         """The token as a value of this type; none if it is used or does not fit."""
@@ -195,6 +223,7 @@ class Copier:
         if value is None or (pattern is not None and not pattern.fullmatch(token.text)):
             return None
         self.used.add(index)
+        self.taken = index
         return value
 
 
@@ -207,9 +236,3 @@ def _as_type(text: str, kind: str) -> Any:
             return int(number)
         return None if kind == "integer" else number
     return text or None
-
-
-def _likeness(word: str) -> int:
-    """How much a bare word looks like a value rather than prose."""
-    inside = word[1:-1]
-    return 2 * any(c.isdigit() for c in word) + 2 * any(c in "@/_-.:" for c in inside) + 2 * word[:1].isupper()

@@ -163,6 +163,7 @@ class Encoder:
         except ImportError as error:
             raise MissingExtraError("saving an encoder", "train") from error
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / _CONFIG).unlink(missing_ok=True)
         arrays = {
             "vectors": self.vectors,
             "query_weights": self.query_weights,
@@ -181,7 +182,7 @@ class Encoder:
             "unknown_document": self.unknown_document,
             "fusion_weight": self.fusion_weight,
         }
-        # Written last: a folder with a config is complete.
+        # Removed first and written last: a folder with a config is complete.
         (folder / _CONFIG).write_bytes(orjson.dumps(settings, option=orjson.OPT_INDENT_2))
 
     @classmethod

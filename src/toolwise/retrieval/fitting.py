@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import torch
 
+from toolwise.files import written_aside
 from toolwise.ports import Observer, Progress
 from toolwise.retrieval.batches import TrainingSet, document_bags, draw_batch, query_bags
 from toolwise.retrieval.config import RetrieverConfig
@@ -61,14 +62,12 @@ class _State:
     scores: list[tuple[int, float]] = field(default_factory=list)
 
     def save(self, path: Path, key: str) -> None:
-        """Atomically: a kill leaves the old checkpoint or the new one."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """In one step: a kill leaves the old checkpoint or the new one. Raises RunError."""
         fields = ("best", "step", "elapsed", "losses", "scores")
         document = {name: getattr(self, name) for name in fields}
         document |= {"key": key, "model": self.model.state_dict(), "optimiser": self.optimiser.state()}
-        beside = path.with_suffix(".partial")
-        torch.save(document, beside)
-        beside.replace(path)
+        with written_aside(path) as aside:
+            torch.save(document, aside)
 
     def load(self, path: Path, key: str) -> None:
         """Take over a checkpoint of the same data and configuration; any other, or a broken one, is passed over."""

@@ -71,7 +71,7 @@ def build_index(
         documents += [tool_document(toolset, tool) for tool in toolset.tools]
         observer(Progress(_STAGE, len(documents), 0, "documents"))
     size = len(documents)
-    with boundary(CatalogError, f"cannot write the index {folder}"):
+    with boundary(CatalogError, f"cannot write the index {folder}; free some space or choose another folder"):
         folder.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from toolwise.errors import DataError, MissingExtraError
+from toolwise.errors import DataError, MissingExtraError, RunError, boundary
 from toolwise.ports import Observer, Progress, silent
 from toolwise.retrieval.batches import TrainingSet, mine_hard_negatives, training_set
 from toolwise.retrieval.bm25 import Bm25Retriever
@@ -155,7 +155,8 @@ def train_retriever(
     fitted = fit(data, features, pool, out, config, observer, seconds)
     encoder = fitted.encoder
     weight = choose_fusion_weight(encoder, bm25, documents, features, dev_data) if pool else encoder.fusion_weight
-    encoder.with_fusion(weight).save(out)
+    with boundary(RunError, f"cannot save the encoder in {out}; free some space or choose another folder"):
+        encoder.with_fusion(weight).save(out)
     fitted.discard_checkpoint()
     summary = RetrieverSummary(
         pairs=len(data.queries),
