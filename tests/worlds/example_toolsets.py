@@ -161,8 +161,25 @@ def queues() -> Toolset:
     )
 
 
+def tickets() -> Toolset:
+    """Requests and responses in an envelope."""
+    ticket = _object({"gid": STRING, "subject": STRING})
+    wrapped = _object({"data": ticket})
+
+    def tool(name: str, method: str, path: str, properties: dict[str, Schema]) -> Tool:
+        return http_tool("tickets", name, method, path, properties, wrapped)
+
+    return Toolset(
+        name="tickets",
+        tools=(
+            tool("createTicket", "POST", "/tickets", {"data": ticket}),
+            tool("getTicket", "GET", "/tickets/{ticket_gid}", {"ticket_gid": STRING}),
+        ),
+    )
+
+
 def catalog() -> Catalog:
-    return Catalog(toolsets=(library(), cloud(), queues()))
+    return Catalog(toolsets=(library(), cloud(), queues(), tickets()))
 
 
 def task(seed: int = 0, start: dict[str, Json] | None = None, candidates: tuple[str, ...] = ()) -> Task:

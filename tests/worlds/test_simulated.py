@@ -177,6 +177,12 @@ def test_a_record_is_found_by_the_id_that_the_world_gave_it(call: Call) -> None:
     assert call("queues.GetQueuePolicy", QueueArn=made["QueueArn"]).body == {"Policy": "closed"}
 
 
+def test_envelopes_are_opened(call: Call) -> None:
+    made = call("tickets.createTicket", data={"subject": "Broken lamp"}).body["data"]
+    assert made["subject"] == "Broken lamp"
+    assert call("tickets.getTicket", ticket_gid=made["gid"]).body == {"data": made}
+
+
 def test_prepare_makes_calls_succeed(world: SimulatedWorld) -> None:
     arguments = {
         "getShelf": {"shelf_id": "s1"},

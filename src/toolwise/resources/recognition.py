@@ -32,10 +32,15 @@ def recognise(toolset: Toolset) -> dict[str, Operation]:
     """
     over_http = [tool for tool in toolset.tools if isinstance(tool.binding, HttpBinding)]
     operations = recognise_http(over_http)
-    rest = [tool for tool in toolset.tools if tool.name not in operations]
+    rest = [tool for tool in toolset.tools if tool.name not in operations and not _has_holes(tool)]
     for name, operation in recognise_named(rest).items():
         operations.setdefault(name, operation)
     return _with_fields(toolset, operations)
+
+
+def _has_holes(tool: Tool) -> bool:
+    """Does an HTTP path have parameters? Then the path has spoken, and the name is not asked."""
+    return isinstance(tool.binding, HttpBinding) and "{" in tool.binding.path
 
 
 def _with_fields(toolset: Toolset, operations: Mapping[str, Operation]) -> dict[str, Operation]:

@@ -98,6 +98,11 @@ class KnownTool:
             names = [name for name in names if binding.locations.get(name) in _FIELD_LOCATIONS]
         return tuple(names)
 
+    def _wraps(self, name: str) -> bool:
+        """Is the parameter an envelope: the same as the response's, or named by the record's noun?"""
+        operation = self.operation
+        return operation is not None and (name == operation.record_field or identifier_words(name) == self.noun)
+
     def fields(self, arguments: Mapping[str, Json]) -> dict[str, Json]:
         """The record fields that a call gives."""
         made: dict[str, Json] = {}
@@ -106,7 +111,8 @@ class KnownTool:
             if name not in arguments:
                 continue
             value = arguments[name]
-            if locations.get(name) is ParameterLocation.WHOLE_BODY and isinstance(value, dict):
+            whole = locations.get(name) is ParameterLocation.WHOLE_BODY or self._wraps(name)
+            if whole and isinstance(value, dict):
                 made.update(value)
             else:
                 made[name] = value
