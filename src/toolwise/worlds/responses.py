@@ -14,12 +14,14 @@ from toolwise.schemas import merged, schema_type
 from toolwise.text import identifier_words
 from toolwise.types import Json, Schema
 from toolwise.values import NoValueError, ValueGenerator
-from toolwise.worlds.shapes import Shape, fits, shape_of, without_noun
+from toolwise.worlds.shapes import Shape, fits, is_paging, shape_of, without_noun
 
 Definitions = Mapping[str, Schema]
 Noun = tuple[str, ...]
 _COUNTS = frozenset({"count", "total", "totalitems", "totalcount", "resultcount", "totalresults", "numberofresults"})
 _FAILURES = frozenset({"error", "errors", "failed", "failure", "failures", "unprocessed", "unsuccessful", "rejected"})
+_NOTHING: Mapping[str, Json] = {"string": "", "boolean": False, "integer": 0, "array": [], "object": {}}
+"""What a list says about its next page where it must say something."""
 _MAX_SHAPES = 16384
 
 
@@ -163,6 +165,11 @@ class ResponseWriter:
             return {}
 
     def _inner(self, rng: random.Random, schema: Schema, definitions: Definitions, name: str, depth: int) -> Json:
+        branches = schema.get("oneOf") or schema.get("anyOf")
+        if isinstance(branches, list) and "properties" not in schema and depth <= self.limits.max_depth:
+            branch = next((branch for branch in branches if isinstance(branch, dict)), {})
+            rest = {key: value for key, value in schema.items() if key not in {"oneOf", "anyOf"}}
+            return self._inner(rng, {**rest, **merged(branch, definitions)}, definitions, name, depth + 1)
         kind = schema_type(schema)
         if kind == "object" and "enum" not in schema and "const" not in schema:
             return self._object(rng, schema, definitions, depth)
@@ -182,7 +189,9 @@ class ResponseWriter:
                     key = str(self._values.draw(rng, {"type": "string"}, definitions, "word"))
                     return {key: self._inner(rng, value, definitions, "value", depth + 1)}
             return {}
-        chosen = {*shape.required, *shape.plain[: max(0, self.limits.max_nested - len(shape.required))]}
+        most = _count(schema.get("maxProperties"), self.limits.max_nested)
+        wanted = max(0, min(self.limits.max_nested, most) - len(shape.required))
+        chosen = {*shape.required, *[name for name in shape.plain if name not in shape.required][:wanted]}
         return {
             name: self._inner(rng, part, definitions, name, depth + 1)
             for name, part in shape.properties.items()
@@ -195,10 +204,11 @@ class ResponseWriter:
         if not isinstance(items, dict) or depth >= self.limits.max_depth or failed:
             return []
         item = merged(items, definitions)
+        least = _count(schema.get("minItems"), 1)
         most = self.limits.max_items if depth == 0 else (2 if _is_flat(item) else 1)
         singular = name[:-1] if name.endswith("s") and not name.endswith("ss") else name
         made: list[Json] = []
-        for _ in range(1 + int(rng.random() * most)):
+        for _ in range(max(min(least, self.limits.max_items), 1 + int(rng.random() * most))):
             value = self._inner(rng, item, definitions, singular, depth + 1)
             if value not in made:
                 made.append(value)
@@ -215,6 +225,9 @@ class ResponseWriter:
             kind = schema_type(part)
             if name == field:
                 made[name] = list(records)
+            elif is_paging(name):
+                if name in shape.demanded:
+                    made[name] = _NOTHING.get(kind)
             elif kind == "integer" and "".join(identifier_words(name)) in _COUNTS:
                 made[name] = len(records)
             elif name in shape.required or (kept < 1 and name in shape.ranked[:4] and kind == "string"):
@@ -232,6 +245,10 @@ class ResponseWriter:
                 return body
             body = smaller
         return body
+
+
+def _count(value: Json, default: int) -> int:
+    return value if isinstance(value, int) else default
 
 
 def _is_flat(schema: Schema) -> bool:

@@ -69,6 +69,9 @@ class Shape:
     """The schema as given; kept so that its identity stays its own."""
     properties: Mapping[str, Schema]
     required: tuple[str, ...]
+    """Required fields but paging."""
+    demanded: frozenset[str]
+    """All required fields."""
     ranked: tuple[str, ...]
     """All fields but paging, the most telling first: required, then well-known names, then scalars, then the rest."""
     plain: tuple[str, ...]
@@ -104,7 +107,8 @@ def shape_of(schema: Schema, definitions: Mapping[str, Schema]) -> Shape:
     given = whole.get("properties")
     given = given if isinstance(given, dict) else {}
     properties = {name: _cheerful(name, merged(part, definitions)) for name, part in given.items()}
-    required = tuple(name for name in whole.get("required") or () if name in properties and not is_paging(name))
+    demanded = frozenset(name for name in whole.get("required") or () if name in properties)
+    required = tuple(name for name in properties if name in demanded and not is_paging(name))
 
     def rank(name: str) -> tuple[int, int]:
         if name in required:
@@ -123,7 +127,7 @@ def shape_of(schema: Schema, definitions: Mapping[str, Schema]) -> Shape:
     ranked = tuple(sorted((name for name in properties if not is_paging(name)), key=rank))
     plain = tuple(name for name in ranked if rank(name)[0] < _NOISE_RANK) or ranked
     by_words = {identifier_words(name): name for name in reversed(list(properties))}
-    return Shape(schema, properties, required, ranked, plain, by_words)
+    return Shape(schema, properties, required, demanded, ranked, plain, by_words)
 
 
 def fits(value: Json, schema: Schema, definitions: Mapping[str, Schema]) -> bool:
