@@ -294,14 +294,15 @@ def snapshots() -> list[dict[str, float]]:
         for i in range(size):
             session.run(ToolCall(name="pets.createPet", arguments={"name": f"pet-{i}"}))
         repeat = 2000
+        token = session.snapshot()
         start = time.perf_counter()
-        for _ in range(repeat):
-            token = session.snapshot()
-        took_snapshot = time.perf_counter() - start
+        for _ in range(100 * repeat):
+            session.snapshot()
+        took_snapshot = (time.perf_counter() - start) / 100
         start = time.perf_counter()
-        for _ in range(repeat):
+        for _ in range(100 * repeat):
             session.restore(token)
-        took_restore = time.perf_counter() - start
+        took_restore = (time.perf_counter() - start) / 100
         start = time.perf_counter()
         for i in range(repeat):
             session.run(ToolCall(name="pets.createPet", arguments={"name": f"new-{i}"}))

@@ -292,7 +292,9 @@ def _run(part: _Part, rng: random.Random, words: Words) -> str:
         return _one(part.characters, rng) if _pick(rng, 4) == 0 else ""
     low = part.low or min(3, high)
     count = low + _pick(rng, high - low + 1)
-    return "".join(_one(part.characters, rng) for _ in range(count))
+    characters = _preferred(part.characters)
+    size = len(characters)
+    return "".join([characters[int(rng.random() * size)] for _ in range(count)])
 
 
 @lru_cache(maxsize=4096)

@@ -84,6 +84,7 @@ class ResponseWriter:
         self._values = ValueGenerator()
         self._rng = SeededDraws(0)
         self._shapes: dict[int, Shape] = {}
+        self._merged: dict[int, tuple[Schema, Schema]] = {}
 
     def shape(self, schema: Schema, definitions: Definitions) -> Shape:
         """The cached shape of an object schema."""
@@ -93,6 +94,15 @@ class ResponseWriter:
                 self._shapes.clear()
             shape = self._shapes[id(schema)] = shape_of(schema, definitions)
         return shape
+
+    def _folded(self, schema: Schema, definitions: Definitions) -> Schema:
+        """`merged`, but the same object each time, so that what is known of it is found again."""
+        known = self._merged.get(id(schema))
+        if known is None:
+            if len(self._merged) >= _MAX_SHAPES:
+                self._merged.clear()
+            known = self._merged[id(schema)] = (schema, merged(schema, definitions))  # holds it: ids stay its own
+        return known[1]
 
     def seeded(self, *parts: str) -> random.Random:
         """The generator, seeded by text; valid until the next call."""
@@ -156,7 +166,7 @@ class ResponseWriter:
 
     def body(self, schema: Schema, definitions: Definitions, seed: str, known: Mapping[str, Json]) -> Json:
         """A whole response that holds no record: an object, a list or a scalar."""
-        whole = merged(schema, definitions)
+        whole = self._folded(schema, definitions)
         if schema_type(whole) == "object" or "properties" in whole:
             return self.record(Form(schema, definitions), seed, known, self.limits.max_fields)
         try:
@@ -168,8 +178,7 @@ class ResponseWriter:
         branches = schema.get("oneOf") or schema.get("anyOf")
         if isinstance(branches, list) and "properties" not in schema and depth <= self.limits.max_depth:
             branch = next((branch for branch in branches if isinstance(branch, dict)), {})
-            rest = {key: value for key, value in schema.items() if key not in {"oneOf", "anyOf"}}
-            return self._inner(rng, {**rest, **merged(branch, definitions)}, definitions, name, depth + 1)
+            return self._inner(rng, self._folded(branch, definitions), definitions, name, depth + 1)
         kind = schema_type(schema)
         if kind == "object" and "enum" not in schema and "const" not in schema:
             return self._object(rng, schema, definitions, depth)
@@ -184,7 +193,7 @@ class ResponseWriter:
         if not shape.properties:
             extra = schema.get("additionalProperties")
             if isinstance(extra, dict) and depth < self.limits.max_depth:
-                value = merged(extra, definitions)
+                value = self._folded(extra, definitions)
                 if schema_type(value) != "any":
                     key = str(self._values.draw(rng, {"type": "string"}, definitions, "word"))
                     return {key: self._inner(rng, value, definitions, "value", depth + 1)}
@@ -203,7 +212,7 @@ class ResponseWriter:
         failed = not _FAILURES.isdisjoint(identifier_words(name))  # in an answer that says it went well
         if not isinstance(items, dict) or depth >= self.limits.max_depth or failed:
             return []
-        item = merged(items, definitions)
+        item = self._folded(items, definitions)
         least = _count(schema.get("minItems"), 1)
         most = self.limits.max_items if depth == 0 else (2 if _is_flat(item) else 1)
         singular = name[:-1] if name.endswith("s") and not name.endswith("ss") else name
