@@ -55,6 +55,8 @@ def test_verbs_and_nouns() -> None:
         "CreateQueue": (Action.CREATE, "queue"),
         "DescribeQueue": (Action.GET, "queue"),
         "ListQueues": (Action.LIST, "queue"),
+        "RenameQueue": (Action.UPDATE, "queue"),
+        "GetQueue": (Action.GET, "queue"),
         "DeleteQueue": (Action.DELETE, "queue"),
         "PutQueuePolicy": (Action.CREATE, "queue policy"),
         "GetQueuePolicy": (Action.GET, "queue policy"),

@@ -154,6 +154,8 @@ def queues() -> Toolset:
             tool("DescribeQueue", {"QueueArn": STRING}, _object({"Queue": queue}), "QueueArn"),
             tool("FindQueueByName", {"QueueName": STRING}, _object({"Count": {"type": "integer"}}), "QueueName"),
             tool("ListQueues", {}, _object({"QueueSummaries": {"type": "array", "items": queue}, "NextToken": STRING})),
+            tool("RenameQueue", {"QueueArn": STRING, "QueueName": STRING}, None, "QueueArn", "QueueName"),
+            tool("GetQueue", {"QueueName": STRING}, _object({"Queue": queue}), "QueueName"),
             tool("DeleteQueue", {"QueueArn": STRING}, None, "QueueArn"),
             tool("PutQueuePolicy", {"QueueArn": STRING, "Policy": STRING}, None, "QueueArn", "Policy"),
             tool("GetQueuePolicy", {"QueueArn": STRING}, _object({"Policy": STRING}), "QueueArn"),

@@ -177,6 +177,16 @@ def test_a_record_is_found_by_the_id_that_the_world_gave_it(call: Call) -> None:
     assert call("queues.GetQueuePolicy", QueueArn=made["QueueArn"]).body == {"Policy": "closed"}
 
 
+def test_a_renamed_record_is_found_by_its_new_name(session: SimulatedSession, call: Call) -> None:
+    arn = call("queues.CreateQueue", QueueName="mail").body["Queue"]["QueueArn"]
+    assert call("queues.GetQueue", QueueName="mail").body["Queue"]["QueueArn"] == arn
+    assert call("queues.RenameQueue", QueueArn=arn, QueueName="post").ok
+    assert call("queues.GetQueue", QueueName="mail").status == 404
+    assert call("queues.GetQueue", QueueName="post").body["Queue"]["QueueArn"] == arn
+    assert call("queues.DeleteQueue", QueueArn=arn).ok
+    assert call("queues.GetQueue", QueueName="post").status == 404
+
+
 def test_envelopes_are_opened(call: Call) -> None:
     made = call("tickets.createTicket", data={"subject": "Broken lamp"}).body["data"]
     assert made["subject"] == "Broken lamp"

@@ -2,5 +2,6 @@
 
 from toolwise.worlds.responses import ResponseLimits
 from toolwise.worlds.simulated import SimulatedSession, SimulatedWorld
+from toolwise.worlds.tooling import ToolsetSource
 
-__all__ = ["ResponseLimits", "SimulatedSession", "SimulatedWorld"]
+__all__ = ["ResponseLimits", "SimulatedSession", "SimulatedWorld", "ToolsetSource"]

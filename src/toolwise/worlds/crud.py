@@ -102,7 +102,8 @@ class Crud:
         self, known: KnownTool, arguments: Arguments, found: tuple[str, Record], state: WorldState
     ) -> tuple[Json, WorldState]:
         key, old = found
-        record = replace(old, fields={**old.fields, **known.fields(arguments)}, deleted=False)
+        fields = known.fields(arguments)
+        record = replace(old, fields={**old.fields, **fields}, aliases=_aliases(known, old, fields), deleted=False)
         assert known.operation is not None  # noqa: S101 - only records of operations are replaced
         return self._show(known, known.operation, arguments, key, record), state.put(known.resource, key, record)
 
@@ -116,7 +117,7 @@ class Crud:
         wanted = self._filters(known, item, arguments)
         named = [str(scope[name]) for name in scope if name in known.key_names]  # a list of one record's parts
         chosen = [pair for pair in records if _matches(pair[1], wanted) and _is_named(pair[1], named)]
-        limit = min((v for name, v in arguments.items() if _limits(name) and isinstance(v, int)), default=_MAX_LISTED)
+        limit = min((v for name, v in arguments.items() if _limits(name) and type(v) is int), default=_MAX_LISTED)
         shown = [self._item(known, item, key, record) for key, record in chosen[: max(1, min(limit, _MAX_LISTED))]]
         if operation.items_field == "":
             return self._writer.shrink(shown)
@@ -139,7 +140,9 @@ class Crud:
         key, record = found
         if operation.action is Action.UPDATE:
             fields = {name: v for name, v in known.fields(arguments).items() if name != known.id_field}
-            changed = replace(record, fields={**record.fields, **fields}, deleted=False)
+            changed = replace(
+                record, fields={**record.fields, **fields}, aliases=_aliases(known, record, fields), deleted=False
+            )
             state = state.put(known.resource, key, changed)
             if not fields:
                 state = self._act(known, arguments, state)
@@ -358,6 +361,12 @@ def _is_named(record: Record, names: list[str]) -> bool:
 def _is_own_id(known: KnownTool, name: str) -> bool:
     """Is it an id that says whose it is (`VpcId`), and so means the record wherever it stands?"""
     return len(identifier_words(name)) > 1 and (name == known.id_field or name in known.alias_fields)
+
+
+def _aliases(known: KnownTool, record: Record, fields: Arguments) -> tuple[str, ...]:
+    """A record's aliases after some fields have changed: a renamed record is found by its new name."""
+    renamed = {str(record.fields[n]): str(fields[n]) for n in known.alias_fields if n in fields and n in record.fields}
+    return tuple(renamed.get(alias, alias) for alias in record.aliases)
 
 
 def _limits(name: str) -> bool:

@@ -90,8 +90,10 @@ class WorldState:
     def put(self, resource: str, key: str, record: Record) -> WorldState:
         """This state with a record added or replaced."""
         old = self.of(resource).get(key)
+        if old is not None and (old.id, old.aliases) != (record.id, record.aliases):
+            return self.remove(resource, key).put(resource, key, record)
         index = self.index
-        if old is None or old.aliases != record.aliases:
+        if old is None:
             for value in (record.id, *record.aliases):
                 entry = f"{resource}\0{value}"
                 keys = index.get(entry) or ()
