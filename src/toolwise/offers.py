@@ -15,13 +15,13 @@ from toolwise.schemas import resolve, schema_type
 from toolwise.text import first_sentence
 from toolwise.types import FunctionTool, Schema, Tool, content_key
 
-MAX_PARAMETERS = 8
+MAX_PARAMETERS = 6
 """Optional parameters are shown up to this many in all; required ones always."""
-MAX_NESTED = 4
+MAX_NESTED = 3
 """The same limit inside a nested object."""
-MAX_DEPTH = 3
+MAX_DEPTH = 2
 """Objects nested deeper than this are shown as plain objects."""
-MAX_ENUM = 12
+MAX_ENUM = 6
 """A longer enumeration is shown as its type alone."""
 MAX_NAME = 64
 """OpenAI's limit on function names."""

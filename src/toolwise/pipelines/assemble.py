@@ -6,33 +6,27 @@ from pathlib import Path
 
 from toolwise.errors import MissingExtraError
 from toolwise.evaluation import NearestToolPolicy, NullPolicy
-from toolwise.ports import Policy, Retriever, Tools, World
-from toolwise.worlds import SimulatedWorld
+from toolwise.ports import Policy, World
+from toolwise.worlds import SimulatedWorld, ToolsetSource
 
 
-def simulated_world(tools: Tools) -> World:
+def simulated_world(tools: ToolsetSource) -> World:
     """The stateful world that runs any tool from its schemas."""
     return SimulatedWorld(tools)
 
 
-def model_policy(folder: Path) -> Policy:
-    """A trained (or untrained) compact model as a policy. Raises MissingExtraError, ModelError."""
+def model_policy(folder: Path, name: str = "model") -> Policy:
+    """A trained (or untrained) compact model as a policy. Raises MissingExtraError, DataError."""
     require_training("running a local model")
-    from toolwise.llm.local import LocalPolicy
+    from toolwise.llm.local import LocalModel
+    from toolwise.llm.policy import LocalPolicy
 
-    return LocalPolicy(folder)
+    return LocalPolicy(LocalModel(folder), name=name)
 
 
 def baseline_policies() -> list[Policy]:
     """What every model is compared with, besides itself before training."""
     return [NullPolicy(), NearestToolPolicy()]
-
-
-def retriever(index: Path, name: str) -> Retriever:
-    """`bm25`, `dense` or `fusion` over a saved index."""
-    from toolwise.retrieval import open_retriever
-
-    return open_retriever(index, name)
 
 
 def require_training(feature: str) -> None:

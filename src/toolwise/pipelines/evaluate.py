@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolwise.catalog import open_catalog
+from toolwise.catalog import CatalogFile, open_catalog
 from toolwise.corpus import read_tasks
 from toolwise.errors import ToolwiseError
 from toolwise.evaluation import TaskResult, exact_call, passed, scoreboard, valid_call
@@ -93,7 +93,7 @@ def evaluate_agents(context: Context, catalog: Path, accepted: Path, config: Eva
     by_split = {split: [task for task in held if task.provenance.split is split] for split in HELD_OUT}
     tools = open_catalog(catalog)
     agents = [("model", context.path("model")), ("untrained", context.path("model", "untrained"))]
-    policies = [*baseline_policies(), *(_named(model_policy(folder), name) for name, folder in agents)]
+    policies = [*baseline_policies(), *(model_policy(folder, name) for name, folder in agents)]
     rows = context.run.rows(STAGE)
     rows.add(f"{policy.name}/{split.value}" for policy in policies for split in HELD_OUT)
     pending = rows.pending()
@@ -107,11 +107,6 @@ def evaluate_agents(context: Context, catalog: Path, accepted: Path, config: Eva
     return _collect(rows)
 
 
-def _named(policy: Policy, name: str) -> Policy:
-    policy.name = name
-    return policy
-
-
 def _collect(rows: Rows) -> Json:
     agents: dict[str, dict[str, Json]] = {}
     samples: list[Json] = []
@@ -123,7 +118,7 @@ def _collect(rows: Rows) -> Json:
     return {"agents": agents, "samples": samples}
 
 
-async def _attempt_split(tasks: Sequence[Task], policy: Policy, tools: Tools, config: EvaluationConfig) -> Json:
+async def _attempt_split(tasks: Sequence[Task], policy: Policy, tools: CatalogFile, config: EvaluationConfig) -> Json:
     world = simulated_world(tools)
     attempts: dict[Strategy, list[Attempt]] = {}
     for strategy in (Strategy.REACT, Strategy.DFSDT):

@@ -82,13 +82,20 @@ def _perform(context: Context, config: RunConfig) -> dict[str, Json]:
     )
     rows = {name: context.path(f"{name}.jsonl") for name in ("tasks", "trajectories", "verdicts")}
     done["corpus"] = context.stage("corpus", lambda: build_corpus(corpus, rows, catalog, split_of, funnel))
-    done["train"] = context.stage("train", lambda: train_model(context, corpus, config.training))
-    done["retriever"] = context.stage("retriever", lambda: train_and_index(context, corpus, catalog, split_of, config))
+    done["train"] = context.stage(
+        "train", lambda: train_model(corpus, context.path("model"), config.training, context.observer)
+    )
+    done["retriever"] = context.stage(
+        "retriever",
+        lambda: train_and_index(
+            corpus, catalog, context.path("retriever"), split_of, config.retriever, context.observer
+        ),
+    )
     done["evaluate"] = context.stage(
         "evaluate", lambda: evaluate_agents(context, catalog, corpus / ACCEPTED_TASKS, config.evaluation)
     )
     done["retrieval"] = context.stage(
-        "retrieval", lambda: evaluate_retrieval(context, catalog, corpus / ACCEPTED_TASKS, config.evaluation)
+        "retrieval", lambda: evaluate_retrieval(context, catalog, corpus / ACCEPTED_TASKS, config.seed)
     )
     return done
 
@@ -112,6 +119,7 @@ def _record(
         "model": evaluated["agents"]["model"],
         "baselines": {name: splits for name, splits in evaluated["agents"].items() if name != "model"},
         "retrieval": done["retrieval"]["retrievers"],
+        "retrieval_versions_as_one": done["retrieval"]["versions_as_one"],
         "retrieval_pool": done["retrieval"]["pool"],
         "seconds": {**seconds, "total": round(sum(seconds.values()), 2)},
         "peak_memory_mb": round(peak_memory_mb, 1),

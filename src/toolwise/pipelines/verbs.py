@@ -80,8 +80,10 @@ def verify_folder(
     inputs = _inputs(trajectories, "trajectories")
     with RunFolder(out, {"verb": "verify", "trajectories": inputs["trajectories"]}, resume=resume) as folder:
         context = Context(folder, workers, observer)
-        paths = [Path(inputs[name]) for name in ("catalog", "tasks", "trajectories")]
-        summary = context.stage("verify", lambda: verify_trajectories(context, *paths, inputs["failed"]))
+        catalog, tasks, solved = (Path(inputs[name]) for name in ("catalog", "tasks", "trajectories"))
+        summary = context.stage(
+            "verify", lambda: verify_trajectories(context, catalog, tasks, solved, inputs["failed"])
+        )
         verified = {"verdicts": _here(context, "verdicts.jsonl"), "verified": summary["funnel"]}
         write_json(context.path(INPUTS_FILE), {**inputs, **verified})
     return summary

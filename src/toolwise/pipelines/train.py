@@ -1,0 +1,60 @@
+"""The verb `train sft`: a compact model from nothing on a corpus's conversations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from toolwise.corpus import read_sft
+from toolwise.errors import ConfigError, DataError
+from toolwise.pipelines.assemble import require_training
+from toolwise.ports import Observer, silent
+from toolwise.training.settings import CompactTrainingConfig
+from toolwise.types import Json, SFTExample, Split
+
+SCRATCH = "scratch"
+
+
+def train_model(corpus: Path, out: Path, config: CompactTrainingConfig, observer: Observer = silent) -> Json:
+    """Train on the corpus's `train` split; `dev` is only looked at. Raises DataError, MissingExtraError."""
+    require_training("training a model")
+    from toolwise.training.sft import train_compact
+
+    summary = train_compact(_read(corpus, Split.TRAIN), _read(corpus, Split.DEV), out, config, observer)
+    return dict(summary.model_dump(mode="json"))
+
+
+def train_from_corpus(
+    corpus: Path,
+    out: Path,
+    base: str,
+    *,
+    minutes: float,
+    seed: int = 0,
+    resume: bool = False,
+    observer: Observer = silent,
+) -> Json:
+    """The verb `train sft`. `corpus` may be a run's folder. Raises ConfigError for an unknown base."""
+    if base != SCRATCH:
+        raise ConfigError(f"unknown base {base!r}; this version trains from {SCRATCH!r} only")
+    if (corpus / "corpus").is_dir():
+        corpus = corpus / "corpus"
+    if out.exists() and any(out.iterdir()) and not resume:
+        raise ConfigError(f"{out} is not empty; add --resume to go on with the training there, or choose another --out")
+    summary = train_model(corpus, out, CompactTrainingConfig(minutes=minutes, seed=seed), observer)
+    return {**summary, "model": str(out)}
+
+
+def loss_curve(model: Path) -> Json:
+    """The training's readings, as the report shows them."""
+    import orjson
+
+    return [orjson.loads(line) for line in (model / "curve.jsonl").read_bytes().splitlines()]
+
+
+def _read(corpus: Path, split: Split) -> list[SFTExample]:
+    path = corpus / "sft" / f"{split.value}.jsonl"
+    if path.exists():
+        return list(read_sft(path))
+    if split is Split.TRAIN:
+        raise DataError(f"{corpus} holds no conversations to train on; give a corpus made by `toolwise corpus`")
+    return []

@@ -1,0 +1,280 @@
+"""Supervised fine-tuning of a compact model from nothing: choose a tool first, then copy, then whole tasks.
+
+The curriculum: made-up tools without parameters, until the right one is chosen; then real conversations, mixed with
+made-up ones whose share falls to zero. Every assistant turn is a target, and nothing else is.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from toolwise.errors import DataError
+from toolwise.files import write_json, write_lines
+from toolwise.models.chat import Part, render
+from toolwise.models.folder import ModelSize, new_model, save_model, save_untrained
+from toolwise.models.modeling_toolwise import ToolwiseForCausalLM, count_parameters
+from toolwise.models.tokenizer import train_tokenizer
+from toolwise.ports import Observer, Progress, silent
+from toolwise.training.batching import Batch, Encoded, batches, encode, in_schema_order
+from toolwise.training.checkpoints import FILE, Position, load_checkpoint, save_checkpoint
+from toolwise.training.optimiser import Optimiser
+from toolwise.training.settings import CompactTrainingConfig
+from toolwise.training.streams import Stream
+from toolwise.training.synthetic import SyntheticLevel, synthetic_example
+from toolwise.types import Frozen, SFTExample, canonical_json, content_key
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+STAGE = "train"
+CURVE_FILE = "curve.jsonl"
+SUMMARY_FILE = "training.json"
+UNTRAINED = "untrained"
+SELECTION = SyntheticLevel(tools=(4, 4), parameters=(0, 0))
+WHOLE = SyntheticLevel(tools=(3, 5), parameters=(0, 4), turns=0.15, negatives=0.05)
+_SYNTHETIC_EPOCH = 512
+_TOKENIZER_EXAMPLES = 6000
+_MEASURE_EVERY = 10
+"""Steps between looks at the training accuracy, which costs time."""
+_DEV_TOKENS = 8000
+_SMOOTHING = 0.8
+_MOST_THREADS = 4
+
+
+class TrainingSummary(Frozen):
+    """What training did."""
+
+    steps: int
+    tokens: int
+    seconds: float
+    """Training time over all processes that took part."""
+    loss: float
+    dev: float | None
+    """Share of development turns whose every token is the most likely one."""
+    parameters: int
+    vocabulary: int
+    examples: int
+    too_long: int
+    """Examples left out because they are longer than the context."""
+
+
+def train_compact(
+    train: Sequence[SFTExample],
+    dev: Sequence[SFTExample],
+    out: Path,
+    config: CompactTrainingConfig | None = None,
+    observer: Observer = silent,
+) -> TrainingSummary:
+    """Train and save a model in the folder `out`, its untrained twin in `out/untrained`.
+
+    Goes on from the last checkpoint in `out` if there is one. Raises DataError if there is nothing to train on or the
+    checkpoint is of other data or settings, RunError if `out` cannot be written.
+    """
+    if not train:
+        raise DataError("the corpus holds no training conversations; give one made by `toolwise corpus`")
+    config = config or CompactTrainingConfig()
+    torch.set_num_threads(config.threads or min(_MOST_THREADS, os.cpu_count() or 1))
+    _keep_freed_memory()
+    trainer = _Trainer(train, dev, out, config, observer)
+    trainer.run()
+    return trainer.finish()
+
+
+def _keep_freed_memory() -> None:
+    """Every batch allocates the same large blocks again; giving them back to the system each time costs a third."""
+    try:
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
+        libc.mallopt(-1, (1 << 31) - 1)  # M_TRIM_THRESHOLD
+    except (OSError, AttributeError):
+        return  # another C library: slower, no worse
+
+
+@dataclass(frozen=True)
+class _Data:
+    """Encoded examples and the streams over them."""
+
+    tokenizer: PreTrainedTokenizerFast
+    real: list[Encoded]
+    dev: list[Encoded]
+    too_long: int
+
+
+class _Trainer:
+    def __init__(
+        self,
+        train: Sequence[SFTExample],
+        dev: Sequence[SFTExample],
+        out: Path,
+        config: CompactTrainingConfig,
+        observer: Observer,
+    ) -> None:
+        self.out, self.config, self.observer = out, config, observer
+        self._report(Position(), "reading examples")
+        self.data = _prepare(train, dev, config)
+        size = ModelSize(config.width, config.layers, config.heads, 4 * config.width)
+        self.model: ToolwiseForCausalLM = new_model(self.data.tokenizer, size, config.seed)
+        self.optimiser = Optimiser(self.model, config.learning_rate, config.learning_rate)
+        self.streams = {stream.name: stream for stream in _streams(self.data, config)}
+        settings = config.model_dump(mode="json", exclude={"minutes", "threads", "checkpoint_seconds"})
+        self.key = content_key(settings, [example.key for example in train])
+        self.position = load_checkpoint(out, self.model, self.optimiser, self.key)
+        for name, place in self.position.streams.items():
+            self.streams[name].seek(place)
+
+    @property
+    def progress(self) -> float:
+        """Share of the schedule that has passed."""
+        if self.config.max_steps is not None:
+            return self.position.step / self.config.max_steps
+        return self.position.seconds / (60 * self.config.minutes)
+
+    def run(self) -> None:
+        began = saved = time.monotonic()
+        before = self.position.seconds
+        self.model.train()
+        while self.progress < 1:
+            loss = self._step(next(self.streams[self._choose()]))
+            now = time.monotonic()
+            self.position.seconds = before + now - began
+            if now - saved >= self.config.checkpoint_seconds or self.progress >= 1:
+                self._record(loss)
+                self._save()
+                saved = time.monotonic()
+
+    def _choose(self) -> str:
+        """The next batch's stream: a function of the step and of what is known at it, so a resumed run agrees."""
+        position, config = self.position, self.config
+        if position.stage != "whole tasks":
+            unfinished = position.accuracy < config.selection_accuracy
+            position.stage = "selection" if self.progress < config.selection and unfinished else "whole tasks"
+        if position.stage == "selection":
+            return "selection"
+        draw = random.Random(f"{config.seed}|{position.step}").random()
+        return "synthetic" if draw < config.synthetic * (1 - self.progress) else "real"
+
+    def _step(self, batch: Batch) -> float:
+        position = self.position
+        measure = position.step % _MEASURE_EVERY == 0
+        scores, right = self.model.target_log_likelihood(batch.ids, batch.rows, batch.columns, judge=measure)
+        loss = -(scores * batch.weights).sum() / batch.weights.sum()
+        torch.autograd.backward(loss)
+        self.optimiser.step(self._rate())
+        position.step += 1
+        position.tokens += batch.tokens
+        if measure and (chosen := _share_named(batch, right)) is not None:
+            position.accuracy = _SMOOTHING * position.accuracy + (1 - _SMOOTHING) * chosen
+        value = float(loss.detach())
+        if measure:
+            self._report(position, f"{position.stage}, loss {value:.2f}, tool {position.accuracy:.0%}")
+        return value
+
+    def _rate(self) -> float:
+        warm = min(1.0, (self.position.step + 1) / max(1, self.config.warm_up))
+        return warm * min(1.0, max(0.0, 1 - self.progress) / self.config.decay)
+
+    def _record(self, loss: float) -> None:
+        position = self.position
+        position.curve.append(
+            {
+                "seconds": round(position.seconds, 1),
+                "step": position.step,
+                "tokens": position.tokens,
+                "loss": loss,
+                "dev": _accuracy(self.model, self.data),
+                "stage": position.stage,
+            }
+        )
+
+    def _save(self) -> None:
+        self.position.streams = {name: stream.place for name, stream in self.streams.items()}
+        save_checkpoint(self.out, self.model, self.optimiser, self.position, self.key)
+        write_lines(self.out / CURVE_FILE, map(canonical_json, self.position.curve))
+
+    def _report(self, position: Position, note: str) -> None:
+        total = self.config.max_steps or round(60 * self.config.minutes)
+        done = position.step if self.config.max_steps else round(position.seconds)
+        self.observer(Progress(STAGE, min(done, total), total, note))
+
+    def finish(self) -> TrainingSummary:
+        position, curve = self.position, self.position.curve
+        save_model(self.out, self.model, self.data.tokenizer)
+        save_untrained(self.out / UNTRAINED, self.out, self.config.seed + 1)
+        summary = TrainingSummary(
+            steps=position.step,
+            tokens=position.tokens,
+            seconds=round(position.seconds, 1),
+            loss=curve[-1]["loss"],
+            dev=curve[-1]["dev"],
+            parameters=count_parameters(self.model),
+            vocabulary=len(self.data.tokenizer),
+            examples=len(self.data.real),
+            too_long=self.data.too_long,
+        )
+        write_json(self.out / SUMMARY_FILE, summary.model_dump(mode="json"))
+        (self.out / FILE).unlink(missing_ok=True)
+        return summary
+
+
+def _prepare(train: Sequence[SFTExample], dev: Sequence[SFTExample], config: CompactTrainingConfig) -> _Data:
+    made_up = [synthetic_example(level, f"words:{i}") for level in (SELECTION, WHOLE) for i in range(_SYNTHETIC_EPOCH)]
+    texts = (
+        "".join(segment.text for segment in render(in_schema_order(example), example.tools))
+        for example in [*made_up, *train[:_TOKENIZER_EXAMPLES]]
+    )
+    tokenizer = train_tokenizer(texts, config.vocabulary)
+    encoded = encode(train, tokenizer, _weights(config))
+    real = [item for item in encoded if len(item) <= config.longest]
+    held = encode(list(dev[: config.dev_examples]), tokenizer, _weights(config))
+    return _Data(tokenizer, real, [item for item in held if len(item) <= config.longest], len(encoded) - len(real))
+
+
+def _weights(config: CompactTrainingConfig) -> dict[Part, float]:
+    return {Part.NAME: config.name_weight, Part.ANSWER: 1.0}
+
+
+def _streams(data: _Data, config: CompactTrainingConfig) -> Iterator[Stream]:
+    def made_up(name: str, level: SyntheticLevel) -> Stream:
+        def fresh(epoch: int) -> list[Encoded]:
+            examples = [synthetic_example(level, f"{config.seed}:{name}:{epoch}:{i}") for i in range(_SYNTHETIC_EPOCH)]
+            return encode(examples, data.tokenizer, _weights(config))
+
+        return Stream(name, fresh, batch_tokens=config.batch_tokens, pad=_pad(data), seed=config.seed)
+
+    yield made_up("selection", SELECTION)
+    yield made_up("synthetic", WHOLE)
+    yield Stream("real", lambda _: data.real, batch_tokens=config.batch_tokens, pad=_pad(data), seed=config.seed)
+
+
+def _pad(data: _Data) -> int:
+    return int(data.tokenizer.pad_token_id)
+
+
+def _share_named(batch: Batch, right: torch.Tensor) -> float | None:
+    """Share of the sequences with a call whose tool names are all right."""
+    named = batch.names > 0
+    rows = set(batch.rows[named].tolist())
+    if not rows:
+        return None
+    return 1 - len(set(batch.rows[named & ~right].tolist())) / len(rows)
+
+
+@torch.no_grad()
+def _accuracy(model: ToolwiseForCausalLM, data: _Data) -> float | None:
+    """Share of development turns whose every token is the most likely one given the right tokens before it."""
+    turns = wrong = 0
+    for batch in batches(data.dev, _DEV_TOKENS, _pad(data), random.Random(0)):
+        _, right = model.target_log_likelihood(batch.ids, batch.rows, batch.columns, judge=True)
+        places = list(zip(batch.rows.tolist(), batch.turns.tolist(), right.tolist(), strict=True))
+        turns += len({(row, turn) for row, turn, _ in places})
+        wrong += len({(row, turn) for row, turn, fine in places if not fine})
+    return 1 - wrong / turns if turns else None
