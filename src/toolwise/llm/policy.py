@@ -1,0 +1,136 @@
+"""A compact model as a policy: it decides the next step of a search, many searches at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from toolwise.errors import CatalogError
+from toolwise.llm.local import LocalModel, Request, Written, chat_message
+from toolwise.models.chat import ordered_arguments
+from toolwise.offers import Offer
+from toolwise.ports import Sampling, Step, Turn
+from toolwise.schemas import Validator
+from toolwise.types import ChatMessage, FunctionTool, Message, Role, StopReason, Tool, ToolCall, canonical_json
+
+_YIELDS = 3
+"""Rounds of the event loop to wait for more requests before a batch runs."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    request: Request
+    future: asyncio.Future[Written]
+
+
+class LocalPolicy:
+    """A Policy over a LocalModel.
+
+    Searches that run at the same time on one event loop are answered together in one batch. A new child of a node
+    never repeats an earlier one; a call that was already made on the path ends the branch, as it would only bring
+    the same answer again.
+    """
+
+    def __init__(self, model: LocalModel, *, name: str = "local", max_tokens: int = 400) -> None:
+        self.name = name
+        self.model = model
+        self.max_tokens = max_tokens
+        self._waiting: list[_Waiting] = []
+        self._runner: asyncio.Task[None] | None = None
+        self._validators: dict[str, Validator | None] = {}
+
+    async def act(self, turn: Turn) -> Step:
+        offer = Offer(turn.tools)
+        functions = offer.functions()
+        schemas = {function["function"]["name"]: function["function"]["parameters"] for function in functions}
+        messages = [_shown(message, offer, schemas) for message in turn.path]
+        written = await self._write(self._request(messages, functions, turn, offer, schemas))
+        return self._step(written, turn, offer)
+
+    def _request(
+        self,
+        messages: list[ChatMessage],
+        functions: Sequence[FunctionTool],
+        turn: Turn,
+        offer: Offer,
+        schemas: Mapping[str, dict[str, object]],
+    ) -> Request:
+        avoid = frozenset(
+            self.model.turn_tokens(_shown(sibling[0], offer, schemas)) for sibling in turn.siblings if sibling
+        )
+        return Request(messages, functions, Sampling(max_tokens=self.max_tokens, seed=turn.seed), avoid)
+
+    async def _write(self, request: Request) -> Written:
+        future: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(request, future))
+        if self._runner is None or self._runner.done():
+            self._runner = asyncio.get_running_loop().create_task(self._run())
+        return await future
+
+    async def _run(self) -> None:
+        """Answer what is waiting, until nothing is."""
+        while self._waiting:
+            before = -1
+            while before != len(self._waiting):
+                before = len(self._waiting)
+                for _ in range(_YIELDS):
+                    await asyncio.sleep(0)
+            batch, self._waiting = self._waiting, []
+            try:
+                results = self.model.write([item.request for item in batch])
+            except Exception as error:  # noqa: BLE001 - handed to every caller of the batch
+                for item in batch:
+                    if not item.future.done():
+                        item.future.set_exception(error)
+                continue
+            for item, result in zip(batch, results, strict=True):
+                if not item.future.done():
+                    item.future.set_result(result)
+
+    def _step(self, written: Written, turn: Turn, offer: Offer) -> Step:
+        if written.turn is None:
+            exhausted = bool(turn.siblings)
+            return Step(Message(role=Role.ASSISTANT), StopReason.GAVE_UP if exhausted else StopReason.UNPARSABLE)
+        calls = tuple(
+            ToolCall(id=f"call_{len(turn.path)}_{i}", name=offer.tool_id(call.name), arguments=call.arguments)
+            for i, call in enumerate(written.turn.calls)
+        )
+        message = Message(role=Role.ASSISTANT, content=written.turn.content, tool_calls=calls)
+        tools = {tool.id: tool for tool in turn.tools}
+        if not all(self._valid(tools[call.name], call) for call in calls):
+            return Step(Message(role=Role.ASSISTANT, content=written.turn.content), StopReason.UNPARSABLE)
+        if calls and any(_same(call, made) for call in calls for made in _made(turn.path)):
+            return Step(Message(role=Role.ASSISTANT), StopReason.GAVE_UP)
+        return Step(message)
+
+    def _valid(self, tool: Tool, call: ToolCall) -> bool:
+        if tool.id not in self._validators:
+            try:
+                self._validators[tool.id] = Validator(tool.parameters, tool.definitions)
+            except CatalogError:  # a schema that cannot be compiled refuses nothing
+                self._validators[tool.id] = None
+        validator = self._validators[tool.id]
+        return validator is None or validator.is_valid(call.arguments)
+
+
+def _made(path: Sequence[Message]) -> list[ToolCall]:
+    return [call for message in path for call in message.tool_calls]
+
+
+def _same(one: ToolCall, other: ToolCall) -> bool:
+    return one.name == other.name and canonical_json(one.arguments) == canonical_json(other.arguments)
+
+
+def _shown(message: Message, offer: Offer, schemas: Mapping[str, dict[str, object]]) -> ChatMessage:
+    """A message as the model reads it: function names, arguments in the order shown, no thoughts."""
+    calls = tuple(
+        call.model_copy(
+            update={
+                "name": offer.name(call.name),
+                "arguments": ordered_arguments(call.arguments, schemas.get(offer.name(call.name), {})),
+            }
+        )
+        for call in message.tool_calls
+    )
+    return chat_message(message.model_copy(update={"tool_calls": calls}))
