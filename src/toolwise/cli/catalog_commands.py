@@ -79,9 +79,12 @@ def _render_import(document: Json, out: Path) -> str:
 
 def _render_stats(document: Json) -> str:
     lines = [f"{key.replace('_', ' ')}: {document[key]:,}" for key in ("toolsets", "tools", "parameters")]
-    for key in ("categories", "left_out"):
-        lines.append(f"{key.replace('_', ' ')}:")
-        lines += [f"  {name}: {count:,}" for name, count in document[key].items()] or ["  none"]
+    lines.append("categories:")
+    lines += [
+        f"  {name}: {n['toolsets']:,} toolsets, {n['tools']:,} tools" for name, n in document["categories"].items()
+    ]
+    lines.append("left out:")
+    lines += [f"  {reason}: {count:,}" for reason, count in document["left_out"].items()] or ["  nothing"]
     return "\n".join(lines)
 
 

@@ -53,13 +53,14 @@ class ProgressView:
     def _show_bar(self, bars: Bars, event: Progress) -> None:
         if event.stage not in self._tasks:
             self._tasks[event.stage] = bars.add_task(event.stage, total=event.total, note="")
-        bars.update(self._tasks[event.stage], completed=event.done, total=event.total, note=event.note)
+        bars.update(self._tasks[event.stage], completed=event.done, total=event.total or None, note=event.note)
 
     def _log_line(self, event: Progress) -> None:
         now = time.monotonic()
         complete = event.total > 0 and event.done >= event.total
-        if not complete and now - self._last_line.get(event.stage, float("-inf")) < LINE_EVERY_S:
+        if not complete and now - self._last_line.setdefault(event.stage, now) < LINE_EVERY_S:
             return
         self._last_line[event.stage] = now
         note = f"  {event.note}" if event.note else ""
-        self._console.print(f"{event.stage}: {event.done}/{event.total}{note}", markup=False, soft_wrap=True)
+        count = f"{event.done}/{event.total}" if event.total else f"{event.done}"
+        self._console.print(f"{event.stage}: {count}{note}", markup=False, soft_wrap=True)

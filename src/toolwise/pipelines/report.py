@@ -45,11 +45,11 @@ def page(record: Json) -> RunDocument:
     result = record["result"]
     catalog = record["catalog_statistics"]
     unseen = result["model"].get("unseen_toolset", {}).get("exact_call")
-    subtitle = "A compact model, trained from nothing on this machine"
+    subtitle = "Trained from nothing on this machine, from real API documents"
     if unseen:
-        subtitle += f", calls tools that it has never seen: {unseen['value']:.0%} of single calls exactly right"
+        subtitle += f"; on unseen toolsets {unseen['value']:.0%} of single calls are exactly right"
     return RunDocument(
-        title="Toolwise run",
+        title="A compact model that uses tools it has never seen",
         subtitle=f"{subtitle}.",
         created=record["created"],
         about=_ABOUT,
@@ -63,7 +63,7 @@ def page(record: Json) -> RunDocument:
             tools=catalog["tools"],
             parameters=catalog["parameters"],
             tools_per_second=result["catalog"]["tools_per_second"],
-            categories=catalog["categories"],
+            categories={name: counts["toolsets"] for name, counts in catalog["categories"].items()},
             left_out=catalog["left_out"],
         ),
         corpus=CorpusStatistics.model_validate({**record["corpus"]["statistics"], "examples": record["examples"]}),
