@@ -209,6 +209,18 @@ def test_patterns(pattern: str) -> None:
         assert re.search(pattern, made), made
 
 
+@pytest.mark.parametrize(
+    ("pattern", "low", "high"),
+    [("^[0-9a-zA-Z]+$", 10, 10), ("^(svm-[0-9a-f]{17,})$", 21, 21), (r"\d+", 1, 4), ("(hai-|dom-)[a-z0-9]+", 20, 25)],
+)
+def test_patterns_within_a_length(pattern: str, low: int, high: int) -> None:
+    for seed in range(20):
+        made = from_pattern(pattern, random.Random(seed), word, low, high)
+        assert made is not None
+        assert low <= len(made) <= high
+        assert re.fullmatch(pattern, made)
+
+
 @given(st.from_regex(r"\A[a-z0-9\[\]{}()|*+?.\\^$,-]{0,20}\Z"))
 def test_any_pattern_is_read_or_refused(pattern: str) -> None:
     made = from_pattern(pattern, random.Random(0), word)

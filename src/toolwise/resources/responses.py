@@ -201,6 +201,8 @@ def _endings(words: Sequence[str], description: str) -> tuple[str, ...]:
     """Id words to look for, in order, given the parameter's own last word and what its description says."""
     if words[-1] in _OPAQUE:
         return (words[-1], *(w for w in ("id", "gid", "sid", "uid", "uuid", "guid", "identifier") if w != words[-1]))
+    if words[-1] == "key":
+        return ("key", "id", "name")
     if words[-1] in _ID_SET:
         return (words[-1],)
     said = description.lower()

@@ -192,7 +192,9 @@ def text(rng: random.Random, schema: Schema, name: str) -> str:
                 return _fit(rng, made, schema)
         except re.error:
             pass  # ECMA syntax that Python does not know; our generator may
-        generated = from_pattern(pattern, rng, word)
+        low, high = _real(schema.get("minLength")), _real(schema.get("maxLength"))
+        most = _MAX_LENGTH if high is None else min(int(high), _MAX_LENGTH)
+        generated = from_pattern(pattern, rng, word, min(int(low or 0), _MAX_LENGTH), most)
         if generated is None:
             raise _DeadEndError("its pattern is not supported")
         return generated

@@ -30,9 +30,9 @@ _PROPERTIES = {
 """A Unicode property's (or POSIX class's) first letter -> readable members; A is Alnum, Alpha and ASCII, G is Graph."""
 _CONTROLS = {"t": "\t", "n": "\n", "r": "\r", "f": "\f", "v": "\v"}
 _OPEN_REPEAT = 10
-"""An unbounded repetition goes this far beyond its minimum at most."""
+"""A repetition goes this far beyond its minimum at most, unless the length asks for more."""
 _MAX_REPEAT = 4096
-_INNER_ANCHOR = re.compile(r"\(\^|\$\)")
+_INNER_ANCHOR = re.compile(r"\(\^|\$\)|\\b")
 
 Words = Callable[[random.Random], str]
 
@@ -188,7 +188,7 @@ class _Parser:
         char = self._peek()
         if char and char in "*+?":
             self._take()
-            part.low, part.high = {"*": (0, _OPEN_REPEAT), "+": (1, 1 + _OPEN_REPEAT), "?": (0, 1)}[char]
+            part.low, part.high = {"*": (0, _MAX_REPEAT), "+": (1, _MAX_REPEAT), "?": (0, 1)}[char]
         elif char == "{" and (bounds := self._bounds()) is not None:
             part.low, part.high = bounds
         else:
@@ -203,7 +203,7 @@ class _Parser:
             return None
         self._at = end + 1
         least = int(low or 0)
-        most = int(high) if high else (least + _OPEN_REPEAT if comma else least)
+        most = int(high) if high else (_MAX_REPEAT if comma else least)
         if least > _MAX_REPEAT:
             raise UnsupportedPatternError(self._text)
         return least, max(least, min(most, _MAX_REPEAT))
@@ -217,25 +217,50 @@ def _parse(pattern: str) -> list[list[_Part]] | None:
         return None
 
 
-def from_pattern(pattern: str, rng: random.Random, words: Words) -> str | None:
-    """A string that the expression describes, or none if it is not supported.
+@dataclass(slots=True)
+class _Piece:
+    """What was written for one class of characters, which may be stretched or cut within `low` and `high`."""
+
+    text: str
+    characters: str
+    low: int
+    high: int
+
+
+def from_pattern(pattern: str, rng: random.Random, words: Words, low: int = 0, high: int = _MAX_REPEAT) -> str | None:
+    """A string that the expression describes, `low` to `high` long where it can be; none if it is not supported.
 
     `words` gives readable lower-case words, which fill long runs of a class that allows letters.
     """
     choices = _parse(pattern)
     if choices is None or not any(choices):
         return None
-    out: list[str] = []
+    out: list[_Piece] = []
     # `.*(^arn:…$)` is common in service models: its dots can only be empty
     _write(choices, rng, words, out, bare=_INNER_ANCHOR.search(pattern) is not None)
-    return "".join(out)
+    _fit(out, rng, low, high)
+    return "".join(piece.text for piece in out)
+
+
+def _fit(pieces: list[_Piece], rng: random.Random, low: int, high: int) -> None:
+    """Stretch or cut pieces, the last first, until the whole has the length."""
+    length = sum(len(piece.text) for piece in pieces)
+    for piece in reversed(pieces):
+        more = min(low - length, piece.high - len(piece.text))
+        less = min(length - high, len(piece.text) - piece.low)
+        if more > 0:
+            piece.text += "".join(_one(piece.characters, rng) for _ in range(more))
+            length += more
+        elif less > 0:
+            piece.text = piece.text[: len(piece.text) - less]
+            length -= less
 
 
 def _pick(rng: random.Random, count: int) -> int:
     return int(rng.random() * count)
 
 
-def _write(choices: list[list[_Part]], rng: random.Random, words: Words, out: list[str], *, bare: bool) -> None:
+def _write(choices: list[list[_Part]], rng: random.Random, words: Words, out: list[_Piece], *, bare: bool) -> None:
     parts = choices[_pick(rng, len(choices))]
     before: _Part | None = None
     waiting = iter(range(len(parts)))
@@ -247,10 +272,10 @@ def _write(choices: list[list[_Part]], rng: random.Random, words: Words, out: li
         elif part.characters and not (part.low == 0 and ((bare and part.any) or _only_goes_on(part, before))):
             whole = after is not None and part.low == part.high == 1 and _takes_letters(part) and _takes_words(after)
             if whole and after is not None:  # `[a-z][a-z0-9-]*`: one word fills both
-                out.append(_word(after, 1, rng, words))
+                out.append(_Piece(_word(after, 1, rng, words), after.characters, after.low + 1, after.high + 1))
                 next(waiting)
             else:
-                out.append(_run(part, rng, words))
+                out.append(_Piece(_run(part, rng, words), part.characters, part.low, part.high))
         before = part
 
 
