@@ -64,7 +64,9 @@ class Vocabulary:
         self.comma, self.colon = self.one(", "), self.one('": ')
         self.brace, self.unbrace = self.one("{"), self.one("}")
         self.bracket, self.unbracket = self.one("["), self.one("]")
-        self.escapes = [self.quote, self.backslash, self.one("/"), self.one("n"), self.one("t"), self.one("r")]
+        self.escapes = [self.quote, self.backslash, self.one("/")]
+        # After a backslash; a tokenizer of few words may not keep these letters whole, and then they are not written.
+        self.escapes += [spelled[0] for letter in "ntr" if len(spelled := self.spell(letter)) == 1]
 
     def spell(self, text: str) -> tuple[int, ...]:
         """The tokens of a text, remembered."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,6 +17,11 @@ from toolwise.models.chat import ParsedTurn, Part, parse_turn, render
 from toolwise.models.folder import load_model
 from toolwise.ports import ChatReply, ChatRequest, Sampling
 from toolwise.types import ChatMessage, FunctionTool, Message, Role, ToolCall
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+    from toolwise.models.modeling_toolwise import ToolwiseForCausalLM
 
 _COPIED = frozenset({Part.USER, Part.OBSERVATION})
 
@@ -109,9 +114,15 @@ class LocalModel:
     parameters). With `copy_strings`, free strings can only be what the user or a tool said, token for token.
     """
 
-    def __init__(self, folder: Path, *, batch: int = 48, copy_strings: bool = False) -> None:
-        """Raises DataError if the folder holds no compact model."""
-        self.model, self.tokenizer = load_model(folder)
+    def __init__(
+        self,
+        source: Path | tuple[ToolwiseForCausalLM, PreTrainedTokenizerFast],
+        *,
+        batch: int = 48,
+        copy_strings: bool = False,
+    ) -> None:
+        """From a folder, or from a model and its tokenizer. Raises DataError if the folder holds no compact model."""
+        self.model, self.tokenizer = load_model(source) if isinstance(source, Path) else source
         self.vocabulary = Vocabulary(self.tokenizer)
         self.batch = batch
         self.copy_strings = copy_strings
@@ -211,7 +222,8 @@ class LocalModel:
         if result.turn is None:
             raise ModelError("the local model wrote no readable turn within its limit of tokens")
         calls = tuple(
-            ToolCall(id=f"call_{i}", name=call.name, arguments=call.arguments) for i, call in enumerate(result.turn.calls)
+            ToolCall(id=f"call_{i}", name=call.name, arguments=call.arguments)
+            for i, call in enumerate(result.turn.calls)
         )
         message = Message(role=Role.ASSISTANT, content=result.turn.content, tool_calls=calls)
         reason = "tool_calls" if calls else "stop"

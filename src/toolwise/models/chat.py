@@ -3,12 +3,13 @@
 One text form, twice: as a Jinja chat template (for `transformers`, trainers and servers) and as Python that
 also says which part of the text is what (for training and for decoding). A test holds the two together.
 
+    <|user|>Show me what is in /reports.<|end|>
     <|tools|>Lists the files of a folder. list_files(folder, limit?: integer, order?: name|date)
     Deletes a file for good. delete_file(file_id)<|end|>
-    <|user|>Show me what is in /reports.<|end|>
     <|assistant|><tool_call>{"name": "list_files", "arguments": {"folder": "/reports"}}</tool_call><|end|>
 
-A parameter is its name, `?` if it is optional, and its type unless that is a plain string.
+A parameter is its name, `?` if it is optional, and its type unless that is a plain string. The candidates come
+after the request: a causal model can then read each of them in the light of what is asked.
 """
 
 from __future__ import annotations
@@ -28,11 +29,18 @@ _CALL_MIDDLE = '", "arguments": '
 _CALL_END = "}</tool_call>"
 
 CHAT_TEMPLATE = """\
-{%- macro kind(schema, bare) -%}
-{%- if schema.enum is defined -%}
-{%- for value in schema.enum -%}
+{%- macro clean(text) -%}
+{{ (text or '') | replace('<|', '< |') }}
+{%- endmacro -%}
+{%- macro listed(values) -%}
+{%- for value in values -%}
 {{ value if value is string else value | tojson }}{{ '|' if not loop.last else '' }}
 {%- endfor -%}
+{%- endmacro -%}
+{%- macro kind(schema, bare) -%}
+{%- if schema.enum is defined -%}
+{%- set written = listed(schema.enum) -%}
+{{ written if written | length <= 24 else 'enum' }}
 {%- elif schema.properties -%}
 { {{- fields(schema) -}} }
 {%- elif schema.type == 'array' -%}
@@ -49,13 +57,24 @@ CHAT_TEMPLATE = """\
 {{- ', ' if not loop.last else '' -}}
 {%- endfor -%}
 {%- endmacro -%}
-{%- macro clean(text) -%}
-{{ (text or '') | replace('<|', '< |') }}
-{%- endmacro -%}
-{%- for message in messages if message.role == 'system' -%}
-<|system|>{{ clean(message.content) }}<|end|>
+{%- set state = namespace(offered=false) -%}
+{%- for message in messages -%}
+{%- if message.role == 'assistant' -%}
+<|assistant|>
+{%- generation -%}
+{{- clean(message.content) -}}
+{%- for call in message.tool_calls or [] -%}
+{%- set given = call.function.arguments -%}
+{%- set written = given if given is string else given | tojson -%}
+<tool_call>{"name": "{{ call.function.name }}", "arguments": {{ clean(written) }}}</tool_call>
 {%- endfor -%}
-{%- if tools -%}
+<|end|>
+{%- endgeneration -%}
+{%- else -%}
+<|{{ message.role }}|>{{ clean(message.content) }}<|end|>
+{%- endif -%}
+{%- if message.role == 'user' and tools and not state.offered -%}
+{%- set state.offered = true -%}
 <|tools|>
 {%- for tool in tools -%}
 {%- set function = tool.function -%}
@@ -64,20 +83,6 @@ CHAT_TEMPLATE = """\
 {{- '\\n' if not loop.last else '' -}}
 {%- endfor -%}
 <|end|>
-{%- endif -%}
-{%- for message in messages if message.role != 'system' -%}
-{%- if message.role == 'assistant' -%}
-<|assistant|>
-{%- generation -%}
-{{- clean(message.content) -}}
-{%- for call in message.tool_calls or [] -%}
-{%- set arguments = call.function.arguments if call.function.arguments is string else call.function.arguments | tojson -%}
-<tool_call>{"name": "{{ call.function.name }}", "arguments": {{ clean(arguments) }}}</tool_call>
-{%- endfor -%}
-<|end|>
-{%- endgeneration -%}
-{%- else -%}
-<|{{ message.role }}|>{{ clean(message.content) }}<|end|>
 {%- endif -%}
 {%- endfor -%}
 {%- if add_generation_prompt -%}

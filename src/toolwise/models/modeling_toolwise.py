@@ -19,6 +19,8 @@ from transformers.modeling_outputs import CausalLMOutput
 CONVSTD = 0.2
 REPEATED = 3
 """Longest run of repeated tokens that is told apart."""
+COPYABLE_SCALE = 10.0
+"""Lets the few numbers that say which tokens are worth copying learn as fast as the rest."""
 RUN = 4
 """Tokens of like context that the pointer counts."""
 TINY = 1e-9
@@ -172,9 +174,7 @@ class Attention(nn.Module):
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
-    def forward(
-        self, h: Tensor, rotary: Tensor, cache: LayerCache | None, chunk: _Chunk | None
-    ) -> Tensor:
+    def forward(self, h: Tensor, rotary: Tensor, cache: LayerCache | None, chunk: _Chunk | None) -> Tensor:
         query = _rotate(_norm(self._split(self.query(h))), rotary) * self.sharpness
         key = _rotate(_norm(self._split(self.key(h))), rotary)
         value = self._split(self.value(h))
@@ -202,9 +202,7 @@ class Block(nn.Module):
         self.up = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
         self.down = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
 
-    def forward(
-        self, x: Tensor, rotary: Tensor, cache: LayerCache | None, chunk: _Chunk | None
-    ) -> Tensor:
+    def forward(self, x: Tensor, rotary: Tensor, cache: LayerCache | None, chunk: _Chunk | None) -> Tensor:
         h = _norm(x)
         mixed = self.attention_conv(h, cache.attention_tail if cache else None)
         if cache is not None and chunk is not None:
@@ -305,6 +303,7 @@ class Pointer(nn.Module):
         self.query = nn.Linear(size, size, bias=False)
         self.key = nn.Linear(size, size, bias=False)
         self.gate = nn.Linear(size, 1)
+        self.copyable = nn.Embedding(config.vocab_size, 1)
         self.sharpness = nn.Parameter(torch.tensor(10.0))
         self.runs = nn.Parameter(torch.full((RUN,), 1.0))
 
@@ -320,7 +319,16 @@ class Pointer(nn.Module):
             earlier = functional.pad(ids, (back, 0), value=-1)[:, : ids.shape[1]]
             same = same & (earlier.gather(1, places)[..., None] == earlier[:, None])
             scores = scores + same * self.runs[back]
-        return scores.masked_fill(~visible, -1e4).softmax(-1)
+        # A sequence's first token has nothing before it: no weight at all.
+        return scores.masked_fill(~visible, -1e4).softmax(-1) * (places > 0)[..., None]
+
+    def gates(self, hidden: Tensor, copied: Tensor, following: Tensor) -> Tensor:
+        """How much to trust the copy, [batch, n], given where it points and what followed there.
+
+        [batch, n, size], [batch, n, time], [batch, time]. The bracket after a copied name, say, is not to be copied.
+        """
+        liked = (copied @ (COPYABLE_SCALE * self.copyable(following))).squeeze(-1)
+        return torch.sigmoid(self.gate(hidden).squeeze(-1) + liked) * (copied.sum(-1) > 0)
 
 
 class ToolwiseForCausalLM(PreTrainedModel, GenerationMixin):
@@ -354,6 +362,7 @@ class ToolwiseForCausalLM(PreTrainedModel, GenerationMixin):
             nn.init.constant_(module.runs, 1.0)
             nn.init.eye_(module.query.weight)
             nn.init.eye_(module.key.weight)
+            nn.init.zeros_(module.copyable.weight)
             nn.init.zeros_(module.gate.weight)
             nn.init.zeros_(module.gate.bias)
         elif isinstance(module, Places):
@@ -409,7 +418,8 @@ class ToolwiseForCausalLM(PreTrainedModel, GenerationMixin):
         places = torch.zeros(batch, int(counts.max()), dtype=torch.long)
         places[rows, slots] = columns
         mixed = self.pointer.conv(hidden)
-        queries = self.pointer.query(mixed.gather(1, places[..., None].expand(-1, -1, hidden.shape[-1])))
+        index = places[..., None].expand(-1, -1, hidden.shape[-1])
+        queries = self.pointer.query(mixed.gather(1, index))
         copied = self.pointer.weights(queries, self.pointer.key(mixed), ids[:, :time], places)
         targets = ids[rows, columns + 1]
         wanted = torch.zeros(places.shape, dtype=torch.long)
@@ -417,7 +427,7 @@ class ToolwiseForCausalLM(PreTrainedModel, GenerationMixin):
         hit = ids[:, None, 1 : time + 1] == wanted[..., None]
         copy_target = copied.masked_fill(~hit, 0.0).sum(-1)[rows, slots]
         chosen = hidden[rows, columns]
-        gate = torch.sigmoid(self.pointer.gate(chosen)).squeeze(-1)
+        gate = self.pointer.gates(hidden.gather(1, index), copied, ids[:, 1 : time + 1])[rows, slots]
         written = functional.log_softmax(self.lm_head(chosen), dim=-1)
         likelihood = (1 - gate) * written.gather(1, targets[:, None]).squeeze(1).exp() + gate * copy_target
         if not judge:
@@ -427,6 +437,10 @@ class ToolwiseForCausalLM(PreTrainedModel, GenerationMixin):
             mixture = written.exp() * (1 - gate)[:, None]
             mixture.scatter_add_(1, following, copied[rows, slots] * gate[:, None])
             return torch.log(likelihood + TINY), mixture.argmax(-1) == targets
+
+    def probed(self, hidden: Tensor, rows: Tensor, columns: Tensor, kinds: Tensor) -> Tensor:
+        """Logits [n] that what is named at these places will be called (kind 0, tools) or given (1, parameters)."""
+        return self.probe(hidden[rows, columns]).gather(1, kinds[:, None]).squeeze(1)
 
     def forward(
         self,
@@ -457,7 +471,7 @@ class ToolwiseForCausalLM(PreTrainedModel, GenerationMixin):
 
         [batch, n, hidden], [batch, n, time], [batch, time] -> [batch, n, vocabulary]
         """
-        gate = torch.sigmoid(self.pointer.gate(hidden))
+        gate = self.pointer.gates(hidden, copied, following)[..., None]
         written = self.lm_head(hidden).softmax(-1) * (1 - gate)
         index = following[:, None].expand(-1, hidden.shape[1], -1)
         return torch.log(written.scatter_add(2, index, copied * gate) + TINY)

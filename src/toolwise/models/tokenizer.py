@@ -76,7 +76,9 @@ def _blank(vocabulary: object) -> Tokenizer:
     tokenizer = Tokenizer(vocabulary)
     tokenizer.normalizer = _normalizer()
     units = '": |":|[,:.] '  # JSON's joints and prose's; a quote that opens or closes a value stays alone
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(f"{units}|{WORD}[a-z]+?(?=s?(?![a-z]))|[A-Z]+|[\\s\\S]"), "isolated")
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(
+        Regex(f"{units}|{WORD}[a-z]+?(?=s?(?![a-z]))|[A-Z]+|[\\s\\S]"), "isolated"
+    )
     tokenizer.decoder = _decoder()
     return tokenizer
 

@@ -37,6 +37,8 @@ class CompactTrainingConfig(Config):
     """Share of made-up examples after the first stage; falls to zero along the schedule."""
     name_weight: float = Field(default=2.0, gt=0)
     """Weight of a tool's name in the loss; all else that the assistant writes weighs 1."""
+    probe_weight: float = Field(default=0.5, ge=0)
+    """Weight of telling, at each name shown, whether it will be called or given."""
     checkpoint_seconds: float = Field(default=30.0, gt=0)
     dev_examples: int = Field(default=100, ge=0)
     threads: int = Field(default=0, ge=0)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as functional
 
 from toolwise.errors import DataError
 from toolwise.files import write_json, write_lines
@@ -165,9 +166,10 @@ class _Trainer:
     def _step(self, batch: Batch) -> float:
         position = self.position
         measure = position.step % _MEASURE_EVERY == 0
-        scores, right = self.model.target_log_likelihood(batch.ids, batch.rows, batch.columns, judge=measure)
+        hidden = self.model.hidden(batch.ids[:, :-1])
+        scores, right = self.model.likelihoods(hidden, batch.ids, batch.rows, batch.columns, judge=measure)
         loss = -(scores * batch.weights).sum() / batch.weights.sum()
-        torch.autograd.backward(loss)
+        torch.autograd.backward(loss + self.config.probe_weight * _probe_loss(self.model, hidden, batch))
         self.optimiser.step(self._rate())
         position.step += 1
         position.tokens += batch.tokens
@@ -255,6 +257,13 @@ def _streams(data: _Data, config: CompactTrainingConfig) -> Iterator[Stream]:
     yield Stream("real", lambda _: data.real, batch_tokens=config.batch_tokens, pad=_pad(data), seed=config.seed)
 
 
+def _probe_loss(model: ToolwiseForCausalLM, hidden: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """Telling early which of the shown names will be used: it grows the features that choosing needs."""
+    rows, columns, kinds, labels = batch.probes.unbind(1)
+    logits = model.probed(hidden, rows, columns, kinds)
+    return functional.binary_cross_entropy_with_logits(logits, labels.float())
+
+
 def _pad(data: _Data) -> int:
     return int(data.tokenizer.pad_token_id)
 
@@ -273,7 +282,8 @@ def _accuracy(model: ToolwiseForCausalLM, data: _Data) -> float | None:
     """Share of development turns whose every token is the most likely one given the right tokens before it."""
     turns = wrong = 0
     for batch in batches(data.dev, _DEV_TOKENS, _pad(data), random.Random(0)):
-        _, right = model.target_log_likelihood(batch.ids, batch.rows, batch.columns, judge=True)
+        hidden = model.hidden(batch.ids[:, :-1])
+        _, right = model.likelihoods(hidden, batch.ids, batch.rows, batch.columns, judge=True)
         places = list(zip(batch.rows.tolist(), batch.turns.tolist(), right.tolist(), strict=True))
         turns += len({(row, turn) for row, turn, _ in places})
         wrong += len({(row, turn) for row, turn, fine in places if not fine})
