@@ -42,5 +42,5 @@ class CompactTrainingConfig(Config):
     checkpoint_seconds: float = Field(default=30.0, gt=0)
     dev_examples: int = Field(default=100, ge=0)
     threads: int = Field(default=0, ge=0)
-    """CPU threads; 0 for one a core, at most 4 (more do not pay on matrices this small)."""
+    """CPU threads; 0 for one a core (on three cores and more, one less), at most 4."""
     seed: int = 0

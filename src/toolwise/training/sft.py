@@ -83,11 +83,18 @@ def train_compact(
     if not train:
         raise DataError("the corpus holds no training conversations; give one made by `toolwise corpus`")
     config = config or CompactTrainingConfig()
-    torch.set_num_threads(config.threads or min(_MOST_THREADS, os.cpu_count() or 1))
+    torch.set_num_threads(config.threads or _default_threads())
     _keep_freed_memory()
     trainer = _Trainer(train, dev, out, config, observer)
     trainer.run()
     return trainer.finish()
+
+
+def _default_threads() -> int:
+    """One a core, but on larger machines one core is left for the rest: matrices this small are shared out so often
+    that a single thread that has to wait for its core stops all of them."""
+    cores = os.cpu_count() or 1
+    return min(_MOST_THREADS, cores if cores <= 2 else cores - 1)
 
 
 def _keep_freed_memory() -> None:
