@@ -1,9 +1,10 @@
 import random
+from typing import Any
 
 import pytest
 import torch
-
 from tests.models.tiny import examples, model, tokenizer
+
 from toolwise.errors import DataError
 from toolwise.models.chat import Part
 from toolwise.models.folder import load_model, save_model, save_untrained
@@ -11,13 +12,13 @@ from toolwise.training.batching import batches, encode
 
 
 @pytest.fixture(scope="module")
-def batch():
+def batch() -> Any:
     items = encode(examples()[:5], tokenizer(), {Part.NAME: 2.0, Part.ANSWER: 1.0})
     return next(batches(items, 10_000, tokenizer().pad_token_id, random.Random(0)))
 
 
 @torch.no_grad()
-def test_likelihoods_at_targets_equal_those_of_the_whole_distribution(batch):
+def test_likelihoods_at_targets_equal_those_of_the_whole_distribution(batch: Any) -> None:
     whole = model()(batch.ids).logits
     hidden = model().hidden(batch.ids[:, :-1])
     found, right = model().likelihoods(hidden, batch.ids, batch.rows, batch.columns, judge=True)
@@ -28,7 +29,7 @@ def test_likelihoods_at_targets_equal_those_of_the_whole_distribution(batch):
 
 
 @torch.no_grad()
-def test_reading_in_pieces_with_a_cache_equals_reading_at_once(batch):
+def test_reading_in_pieces_with_a_cache_equals_reading_at_once(batch: Any) -> None:
     whole = model()(batch.ids).logits
     rows, length = batch.ids.shape
     rng = random.Random(1)
@@ -47,14 +48,14 @@ def test_reading_in_pieces_with_a_cache_equals_reading_at_once(batch):
 
 
 @torch.no_grad()
-def test_no_token_sees_what_comes_after_it(batch):
+def test_no_token_sees_what_comes_after_it(batch: Any) -> None:
     changed = batch.ids.clone()
     changed[:, -20:] = 300
     before, after = model()(batch.ids).logits, model()(changed).logits
     assert torch.allclose(before[:, :-21], after[:, :-21], atol=1e-5)
 
 
-def test_the_loss_of_a_trainer_is_the_mean_over_its_labels(batch):
+def test_the_loss_of_a_trainer_is_the_mean_over_its_labels(batch: Any) -> None:
     labels = torch.full_like(batch.ids, -100)
     labels[:, 40:50] = batch.ids[:, 40:50]
     result = model()(batch.ids, labels=labels)
@@ -62,7 +63,7 @@ def test_the_loss_of_a_trainer_is_the_mean_over_its_labels(batch):
     assert torch.allclose(result.loss, -picked.mean())
 
 
-def test_a_saved_folder_loads_with_transformers(tmp_path, batch):
+def test_a_saved_folder_loads_with_transformers(tmp_path: Any, batch: Any) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     save_model(tmp_path / "m", model(), tokenizer())
@@ -77,7 +78,7 @@ def test_a_saved_folder_loads_with_transformers(tmp_path, batch):
     assert loaded.generate(prompt, max_new_tokens=3, do_sample=False).shape[1] <= prompt.shape[1] + 3
 
 
-def test_the_untrained_twin_differs_only_in_its_weights(tmp_path):
+def test_the_untrained_twin_differs_only_in_its_weights(tmp_path: Any) -> None:
     save_model(tmp_path / "m", model(), tokenizer())
     save_untrained(tmp_path / "u", tmp_path / "m", seed=9)
     twin, same = load_model(tmp_path / "u")
@@ -86,6 +87,6 @@ def test_the_untrained_twin_differs_only_in_its_weights(tmp_path):
     assert not torch.equal(twin.embedding.weight, model().embedding.weight)
 
 
-def test_a_folder_without_a_model_is_refused(tmp_path):
+def test_a_folder_without_a_model_is_refused(tmp_path: Any) -> None:
     with pytest.raises(DataError, match="holds no model"):
         load_model(tmp_path)

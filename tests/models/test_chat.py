@@ -1,10 +1,11 @@
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.models.tiny import examples, text_of, tokenizer
+
 from toolwise.models.chat import Part, ordered_arguments, parse_turn, render
 from toolwise.training.batching import encode, in_schema_order
 
@@ -47,17 +48,17 @@ TALK = [
 ]
 
 
-def joined(messages, tools, *, prompt=False):
+def joined(messages: Any, tools: Any, *, prompt: Any = False) -> Any:
     return "".join(segment.text for segment in render(messages, tools, prompt=prompt))
 
 
 @pytest.mark.parametrize("prompt", [False, True])
-def test_training_and_inference_write_the_same_text(prompt):
+def test_training_and_inference_write_the_same_text(prompt: Any) -> None:
     template = tokenizer().apply_chat_template(TALK, tools=TOOLS, tokenize=False, add_generation_prompt=prompt)
     assert joined(TALK, TOOLS, prompt=prompt) == template
 
 
-def test_string_arguments_render_as_objects_do():
+def test_string_arguments_render_as_objects_do() -> None:
     call = {"type": "function", "function": {"name": "ping", "arguments": {"a": [1, None, True]}}}
     as_text = {"type": "function", "function": {"name": "ping", "arguments": json.dumps({"a": [1, None, True]})}}
     turns = [[{"role": "assistant", "content": "", "tool_calls": [c]}] for c in (call, as_text)]
@@ -65,7 +66,7 @@ def test_string_arguments_render_as_objects_do():
     assert written == {joined(turns[0], ())} == {joined(turns[1], ())}
 
 
-def test_made_up_examples_agree_with_the_template_and_its_mask():
+def test_made_up_examples_agree_with_the_template_and_its_mask() -> None:
     for example, encoded in zip(examples()[:60], encode(examples()[:60], tokenizer(), {}), strict=True):
         messages = [dict(message) for message in in_schema_order(example)]
         made = tokenizer().apply_chat_template(
@@ -76,14 +77,14 @@ def test_made_up_examples_agree_with_the_template_and_its_mask():
         assert [bool(m) for m in made["assistant_masks"]] == (encoded.turns > 0).tolist()
 
 
-def test_the_mask_holds_each_assistant_turn_with_its_end_and_nothing_else():
+def test_the_mask_holds_each_assistant_turn_with_its_end_and_nothing_else() -> None:
     answers = [s.text for s in render(TALK, TOOLS) if s.part in (Part.ANSWER, Part.NAME)]
     assert answers.count("<|end|>") == 2
     assert "".join(answers).endswith("</tool_call><|end|>The file is x.<|end|>")
     assert "What is in" not in "".join(answers)
 
 
-def test_text_from_outside_cannot_write_marks():
+def test_text_from_outside_cannot_write_marks() -> None:
     written = joined(TALK, TOOLS)
     assert written.count("<|tools|>") == 1
     assert written.count("<|end|>") == 7  # six turns and the candidates
@@ -103,7 +104,7 @@ values = st.recursive(
         max_size=3,
     )
 )
-def test_a_rendered_turn_reads_back(calls):
+def test_a_rendered_turn_reads_back(calls: Any) -> None:
     written = [{"function": {"name": name, "arguments": arguments}} for name, arguments in calls]
     turn = {"role": "assistant", "content": "" if calls else "Done.", "tool_calls": written}
     parsed = parse_turn(joined([turn], ()).removeprefix("<|assistant|>"))
@@ -120,12 +121,12 @@ def test_a_rendered_turn_reads_back(calls):
         '<tool_call>{"name": 1, "arguments": {}}</tool_call>',
     ],
 )
-def test_a_malformed_call_is_refused(text):
+def test_a_malformed_call_is_refused(text: Any) -> None:
     with pytest.raises(ValueError):
         parse_turn(text)
 
 
-def test_arguments_follow_the_schema_and_keep_what_it_does_not_know():
+def test_arguments_follow_the_schema_and_keep_what_it_does_not_know() -> None:
     schema = TOOLS[0]["function"]["parameters"]
     given_ = {"zzz": 1, "page": {"token": "t", "size": 2}, "folder": "/"}
     ordered = ordered_arguments(given_, schema)

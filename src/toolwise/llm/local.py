@@ -32,7 +32,7 @@ class Request:
 
     messages: Sequence[ChatMessage]
     tools: Sequence[FunctionTool] = ()
-    sampling: Sampling = Sampling()
+    sampling: Sampling = field(default_factory=Sampling)
     avoid: frozenset[tuple[int, ...]] = frozenset()
     """Turns, as tokens, that must not come out again."""
 
@@ -205,7 +205,7 @@ class LocalModel:
 
     def _finish(self, row: _Row, request: Request) -> Written:
         tokens = tuple(row.tokens)
-        text = self.tokenizer.decode(list(tokens), skip_special_tokens=False)
+        text = str(self.tokenizer.decode(list(tokens), skip_special_tokens=False))
         turn: ParsedTurn | None = None
         if not row.too_long and tokens not in request.avoid:
             try:

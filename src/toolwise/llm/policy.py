@@ -79,7 +79,7 @@ class LocalPolicy:
             batch, self._waiting = self._waiting, []
             try:
                 results = self.model.write([item.request for item in batch])
-            except Exception as error:  # noqa: BLE001 - handed to every caller of the batch
+            except Exception as error:
                 for item in batch:
                     if not item.future.done():
                         item.future.set_exception(error)

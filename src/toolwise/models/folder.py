@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 
@@ -71,16 +71,17 @@ def save_untrained(folder: Path, trained: Path, seed: int = 0) -> None:
     model, tokenizer = load_model(trained)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        save_model(folder, ToolwiseForCausalLM(model.config), tokenizer)
+        save_model(folder, ToolwiseForCausalLM(cast("ToolwiseConfig", model.config)), tokenizer)
 
 
 def load_model(folder: Path) -> tuple[ToolwiseForCausalLM, PreTrainedTokenizerFast]:
     """Read a folder, in evaluation mode. Raises DataError if it holds no compact model."""
-    from transformers import PreTrainedTokenizerFast  # noqa: PLC0415 - heavy
+    from transformers import PreTrainedTokenizerFast
 
     if not (folder / "config.json").is_file():
         raise DataError(f"{folder} holds no model (no config.json); train one, or give another folder")
     with boundary(DataError, f"cannot load the model in {folder}"):
         model = ToolwiseForCausalLM.from_pretrained(folder)
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
-    return model.eval(), tokenizer
+    model.train(False)
+    return model, tokenizer

@@ -16,7 +16,8 @@ from torch.nn import functional
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationMixin, PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutput
 
-CONVSTD = 0.2
+CONVOLUTION_SCALE = 0.2
+"""Spread of the convolutions' first weights: not zero, so that each place knows its neighbours from the start."""
 REPEATED = 3
 """Longest run of repeated tokens that is told apart."""
 COPYABLE_SCALE = 10.0
@@ -29,7 +30,7 @@ IGNORED = -100
 """Label of a position that is no target."""
 
 
-class ToolwiseConfig(PretrainedConfig):
+class ToolwiseConfig(PretrainedConfig):  # type: ignore[no-untyped-call]
     """Sizes of a compact model."""
 
     model_type = "toolwise_compact"
@@ -65,13 +66,13 @@ class _SquaredReLU(torch.autograd.Function):
     """max(x, 0)^2 with one saved tensor; the composed form spends several times as long on memory traffic."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, x: Tensor) -> Tensor:
         positive = functional.relu(x)
         ctx.save_for_backward(positive)
         return positive * positive
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (positive,) = ctx.saved_tensors
         result: Tensor = (gradient * positive).mul_(2)
         return result
@@ -127,7 +128,7 @@ class _Chunk:
 
 
 class ShortConv(nn.Module):
-    """h + depthwise causal convolution of h; starts as the identity (zero weights)."""
+    """h + depthwise causal convolution of h; starts near the identity."""
 
     def __init__(self, size: int, kernel: int) -> None:
         super().__init__()
@@ -154,7 +155,7 @@ def _norm(x: Tensor) -> Tensor:
 
 
 def _rotate(x: Tensor, rotary: Tensor) -> Tensor:
-    pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)))
+    pairs = torch.view_as_complex(x.view(*x.shape[:-1], -1, 2))
     return torch.view_as_real(pairs * rotary).flatten(-2)
 
 
@@ -172,7 +173,7 @@ class Attention(nn.Module):
         self.sharpness = nn.Parameter(torch.full((self.heads, 1, 1), 1.5))
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return x.view(*x.shape[:-1], self.heads, -1).transpose(1, 2)
 
     def forward(self, h: Tensor, rotary: Tensor, cache: LayerCache | None, chunk: _Chunk | None) -> Tensor:
         query = _rotate(_norm(self._split(self.query(h))), rotary) * self.sharpness
@@ -212,7 +213,8 @@ class Block(nn.Module):
         mixed = self.mlp_conv(h, cache.mlp_tail if cache else None)
         if cache is not None and chunk is not None:
             cache.mlp_tail = self.mlp_conv.next_tail(h, cache.mlp_tail, chunk.counts)
-        result: Tensor = x + self.down(_SquaredReLU.apply(self.up(mixed)))
+        raised = _SquaredReLU.apply(self.up(mixed))  # type: ignore[no-untyped-call]
+        result: Tensor = x + self.down(raised)
         return result
 
 
@@ -331,7 +333,7 @@ class Pointer(nn.Module):
         return torch.sigmoid(self.gate(hidden).squeeze(-1) + liked) * (copied.sum(-1) > 0)
 
 
-class ToolwiseForCausalLM(PreTrainedModel, GenerationMixin):
+class ToolwiseForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-call]
     """The compact model with its tied language-model head and its pointer."""
 
     config_class = ToolwiseConfig
@@ -345,7 +347,7 @@ class ToolwiseForCausalLM(PreTrainedModel, GenerationMixin):
         self.places = Places(config)
         self.pointer = Pointer(config)
         self.probe = nn.Linear(config.hidden_size, 2)
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     def _init_weights(self, module: nn.Module) -> None:
         layers = self.config.num_hidden_layers
@@ -356,7 +358,7 @@ class ToolwiseForCausalLM(PreTrainedModel, GenerationMixin):
             with torch.no_grad():
                 module.key.weight.copy_(module.query.weight)
         elif isinstance(module, ShortConv):
-            nn.init.normal_(module.weight, std=CONVSTD)
+            nn.init.normal_(module.weight, std=CONVOLUTION_SCALE)
         elif isinstance(module, Pointer):
             nn.init.constant_(module.sharpness, 10.0)
             nn.init.constant_(module.runs, 1.0)
@@ -380,13 +382,15 @@ class ToolwiseForCausalLM(PreTrainedModel, GenerationMixin):
                 nn.init.normal_(last.weight, std=0.5 / math.sqrt(last.in_features * layers))
 
     def get_input_embeddings(self) -> nn.Module:
-        return self.embedding
+        embedding: nn.Module = self.embedding
+        return embedding
 
     def set_input_embeddings(self, value: nn.Module) -> None:
         self.embedding = value  # type: ignore[assignment]
 
     def get_output_embeddings(self) -> nn.Module:
-        return self.lm_head
+        head: nn.Module = self.lm_head
+        return head
 
     def _rotary(self, positions: Tensor) -> Tensor:
         """Unit complex numbers [..., time, half head size] for positions [..., time]."""
@@ -440,7 +444,8 @@ class ToolwiseForCausalLM(PreTrainedModel, GenerationMixin):
 
     def probed(self, hidden: Tensor, rows: Tensor, columns: Tensor, kinds: Tensor) -> Tensor:
         """Logits [n] that what is named at these places will be called (kind 0, tools) or given (1, parameters)."""
-        return self.probe(hidden[rows, columns]).gather(1, kinds[:, None]).squeeze(1)
+        logits: Tensor = self.probe(hidden[rows, columns]).gather(1, kinds[:, None]).squeeze(1)
+        return logits
 
     def forward(
         self,
@@ -476,7 +481,7 @@ class ToolwiseForCausalLM(PreTrainedModel, GenerationMixin):
         index = following[:, None].expand(-1, hidden.shape[1], -1)
         return torch.log(written.scatter_add(2, index, copied * gate) + TINY)
 
-    def prepare_inputs_for_generation(self, input_ids: Tensor, **unused: Any) -> dict[str, Any]:
+    def prepare_inputs_for_generation(self, input_ids: Tensor, *unused: Any, **more: Any) -> dict[str, Any]:
         """`generate` works, without a cache; `Cache` and `extend` are the fast way."""
         return {"input_ids": input_ids}
 

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+    from tokenizers.decoders import Decoder
+    from tokenizers.models import Model
+    from tokenizers.normalizers import Normalizer
     from transformers import PreTrainedTokenizerFast
 
 WORD = "▁"
@@ -45,7 +48,7 @@ _UNITS = (CALL_OPEN, CALL_ARGUMENTS, CALL_CLOSE)
 _BYTES = [f"<0x{i:02X}>" for i in range(256)]
 
 
-def _normalizer() -> object:
+def _normalizer() -> Normalizer:
     from tokenizers import Regex, normalizers
 
     steps = [normalizers.Replace(Regex("(?=[A-Z][a-z])"), CAPITAL)]
@@ -57,7 +60,7 @@ def _normalizer() -> object:
     return normalizers.Sequence(steps)
 
 
-def _decoder() -> object:
+def _decoder() -> Decoder:
     from tokenizers import Regex, decoders
 
     steps = [
@@ -70,7 +73,7 @@ def _decoder() -> object:
     return decoders.Sequence(steps)
 
 
-def _blank(vocabulary: object) -> Tokenizer:
+def _blank(vocabulary: Model) -> Tokenizer:
     from tokenizers import Regex, Tokenizer, pre_tokenizers
 
     tokenizer = Tokenizer(vocabulary)
@@ -107,7 +110,7 @@ def train_tokenizer(texts: Iterable[str], size: int = 1200) -> PreTrainedTokeniz
     tokenizer = _with_bytes(tokenizer)
     tokenizer.add_tokens([AddedToken(unit, normalized=False) for unit in _UNITS])
     tokenizer.add_special_tokens([AddedToken(special.value, normalized=False, special=True) for special in Special])
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
         pad_token=Special.PAD.value,
         eos_token=Special.END.value,

@@ -56,8 +56,9 @@ def in_schema_order(example: SFTExample) -> tuple[ChatMessage, ...]:
                 function = call["function"]
                 arguments = ordered_arguments(function["arguments"], schemas.get(function["name"], {}))
                 ordered.append({**call, "function": {**function, "arguments": arguments}})
-            message = {**message, "tool_calls": ordered}
-        messages.append(message)
+            messages.append({**message, "tool_calls": ordered})
+        else:
+            messages.append(message)
     return tuple(messages)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as functional
+from torch.nn import functional
 
 from toolwise.errors import DataError
 from toolwise.files import write_json, write_lines

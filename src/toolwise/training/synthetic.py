@@ -131,9 +131,7 @@ _STRINGS: tuple[Callable[[random.Random], str], ...] = (
     lambda r: f"projects/{made_up_word(r)}-{r.randint(1, 999)}/{made_up_word(r)}s/{made_up_word(r)}",
     lambda r: f"{made_up_word(r)[:4]}-{_hexadecimal(r, r.randint(6, 12))}",
     lambda r: "-".join(_hexadecimal(r, n) for n in (8, 4, 4, 4, 12)),
-    lambda r: (
-        f"arn:aws:{made_up_word(r)[:5]}:us-east-1:{r.randint(10**11, 10**12 - 1)}:{made_up_word(r)}/{made_up_word(r)}"
-    ),
+    lambda r: f"arn:aws:{made_up_word(r)[:5]}:us-east-1:{r.randint(10**11, 10**12 - 1)}:{made_up_word(r)}",
     lambda r: str(r.randint(1000, 10**9)),
     lambda r: f"{r.randint(1, 9)}.{r.randint(0, 20)}.{r.randint(0, 9)}",
     lambda r: ".".join(str(r.randint(1, 254)) for _ in range(4)),
@@ -266,8 +264,8 @@ def _made_up_tools(level: SyntheticLevel, rng: random.Random) -> list[_Tool]:
     return tools
 
 
-_OPENINGS = """{do}|Please {do}|Can you {do}|I need to {do}|I want to {do}|Could you {do}|I would like to {do}|Help me {do}
-|{do}, please|Go ahead and {do}|We have to {do}|It is time to {do}""".replace("\n", "").split("|")
+_OPENINGS = """{do}|Please {do}|Can you {do}|I need to {do}|I want to {do}|Could you {do}|I would like to {do}
+|Help me {do}|{do}, please|Go ahead and {do}|We have to {do}|It is time to {do}""".replace("\n", "").split("|")
 _INLINE = """with {n} {v}|using {n} {v}|with {v} as the {n}|where the {n} is {v}|for {n} {v}|setting {n} to {v}
 |with the {n} set to {v}|{n}: {v}|({n} = {v})""".replace("\n", "").split("|")
 _AFTER = """The {n} is {v}.|Use {v} as the {n}.|Set the {n} to {v}.|{n}: {v}.|Use {n} {v}.|The {n} should be {v}.
