@@ -26,7 +26,10 @@ def test_a_signature_is_what_a_model_is_shown() -> None:
 
 
 def test_check_leaks_counts_tools_that_are_on_both_sides() -> None:
-    report = check_leaks([_tool("a.get"), _tool("a.put")], [_tool("b.get"), _tool("c.Get"), _tool("b.del")])
+    report = check_leaks(
+        [tool_signature(_tool("a.get")), tool_signature(_tool("a.put"))],
+        [_tool("b.get"), _tool("c.Get"), _tool("b.del")],
+    )
     assert (report.train_tools, report.other_tools, report.leaked_tools) == (2, 3, 2)
     assert report.leaked == ("b.get", "c.Get")
     assert len(report.signatures) == 1

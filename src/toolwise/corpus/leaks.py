@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from toolwise.ports import Tools
 from toolwise.text import identifier_words, normalise
@@ -30,9 +30,11 @@ class LeakReport(Frozen):
     """The signatures that occur on both sides, sorted."""
 
 
-def check_leaks(train: Iterable[Tool], others: Iterable[Tool]) -> LeakReport:
-    """Tools that occur on both sides of a split under whatever id: providers repeat whole groups of tools."""
-    trained = [tool_signature(tool) for tool in train]
+def check_leaks(trained: Sequence[str], others: Iterable[Tool]) -> LeakReport:
+    """Tools that occur on both sides of a split under whatever id: providers repeat whole groups of tools.
+
+    `trained` are the signatures of training's tools.
+    """
     known = frozenset(trained)
     held = [(tool.id, tool_signature(tool)) for tool in others]
     leaked = [(tool_id, signature) for tool_id, signature in held if signature in known]

@@ -20,6 +20,7 @@ from toolwise.corpus import (
     read_trajectories,
     retrieval_pair,
     sft_example,
+    tool_signature,
     write_card,
     write_rows,
 )
@@ -81,8 +82,9 @@ def build_corpus(
     counts = export_corpus(collector.examples(_accepted(inputs)), folder)
     write_rows(folder / ACCEPTED_TASKS, collector.accepted)
     whole = reject(funnel, {RejectReason.DUPLICATE.value: collector.duplicates} if collector.duplicates else {})
+    trained = [tool_signature(tool) for tool in _tools_of(tools, split_of, Split.TRAIN)]
     leaks = {
-        split.value: check_leaks(_tools_of(tools, split_of, Split.TRAIN), _tools_of(tools, split_of, split))
+        split.value: check_leaks(trained, _tools_of(tools, split_of, split))
         for split in (Split.UNSEEN_TOOLSET, Split.UNSEEN_CATEGORY)
     }
     write_card(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -23,8 +24,25 @@ from toolwise.text import identifier_words
 from toolwise.types import HttpBinding, Schema, Tool, Toolset
 
 
+_REMEMBERED = 64
+_known: OrderedDict[int, tuple[Toolset, dict[str, Operation]]] = OrderedDict()
+"""By identity: toolsets are frozen, and holding them keeps their identities from being used again."""
+
+
 def recognise(toolset: Toolset) -> dict[str, Operation]:
     """Tool name -> what it does to which resource; tools without a recognised resource are absent.
+
+    The latest toolsets are remembered, because a world and a teacher ask about the same ones.
+    """
+    if id(toolset) not in _known:
+        _known[id(toolset)] = (toolset, _recognise(toolset))
+        if len(_known) > _REMEMBERED:
+            _known.popitem(last=False)
+    return _known[id(toolset)][1]
+
+
+def _recognise(toolset: Toolset) -> dict[str, Operation]:
+    """All of a toolset's operations.
 
     Deterministic, and a function of the toolset alone. HTTP bindings are read by method and path template, all
     else (AWS operations, loose functions, RPC over POST) by verb and noun; responses then say where records and
