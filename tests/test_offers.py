@@ -43,3 +43,10 @@ def test_the_compact_view_of_a_cyclic_schema_ends() -> None:
     member = Tool(id="a.b", name="b", parameters={"type": "object", "properties": {"root": {"$ref": "#/$defs/Node"}}})
     toolset = Toolset(name="a", definitions={"Node": node}, tools=(member,))
     assert "$ref" not in str(compact_parameters(toolset.tools[0]))
+
+
+def test_a_lead_that_only_repeats_the_schema_is_not_a_description() -> None:
+    view = compact_parameters(
+        tool("a.b", properties={"x": {"type": "string", "description": "Required. The name. More."}})
+    )
+    assert view["properties"]["x"]["description"] == "The name"

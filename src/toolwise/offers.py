@@ -26,6 +26,8 @@ MAX_ENUM = 6
 MAX_NAME = 64
 """OpenAI's limit on function names."""
 
+_MARKED = re.compile(r"^(?:(?:required|optional|immutable|identifier|input only|output only)\s*[.:]\s*)+", re.IGNORECASE)
+"""Leads of providers' descriptions that the schema says already; without them the first sentence says something."""
 _ILLEGAL = re.compile(r"[^A-Za-z0-9_-]+")
 _KEPT = ("format", "minimum", "maximum", "minLength", "maxLength", "pattern", "default", "example")
 _SCALARS = frozenset({"string", "integer", "number", "boolean"})
@@ -52,7 +54,7 @@ def _compact(schema: Schema, tool: Tool, depth: int, limit: int) -> Schema:
     resolved = resolve(schema, tool.definitions)
     kind = schema_type(resolved)
     view: dict[str, Any] = {} if kind == "any" else {"type": kind}
-    if description := first_sentence(str(resolved.get("description") or ""), 80):
+    if description := first_sentence(_MARKED.sub("", str(resolved.get("description") or "").lstrip()), 80):
         view["description"] = description
     enum = resolved.get("enum")
     if isinstance(enum, list) and len(enum) <= MAX_ENUM:
