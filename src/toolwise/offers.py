@@ -26,7 +26,7 @@ MAX_ENUM = 6
 MAX_NAME = 64
 """OpenAI's limit on function names."""
 
-_MARKED = re.compile(r"^(?:(?:required|optional|immutable|identifier|input only|output only)\s*[.:]\s*)+", re.IGNORECASE)
+_MARKED = re.compile(r"^(?:(?:required|optional|immutable|identifier|input only|output only)\s*[.:]\s*)+", re.I)
 """Leads of providers' descriptions that the schema says already; without them the first sentence says something."""
 _ILLEGAL = re.compile(r"[^A-Za-z0-9_-]+")
 _KEPT = ("format", "minimum", "maximum", "minLength", "maxLength", "pattern", "default", "example")
