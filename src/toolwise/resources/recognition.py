@@ -23,7 +23,6 @@ from toolwise.schemas import resolve
 from toolwise.text import identifier_words
 from toolwise.types import HttpBinding, Schema, Tool, Toolset
 
-
 _REMEMBERED = 64
 _known: OrderedDict[int, tuple[Toolset, dict[str, Operation]]] = OrderedDict()
 """By identity: toolsets are frozen, and holding them keeps their identities from being used again."""
