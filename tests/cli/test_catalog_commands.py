@@ -92,3 +92,15 @@ def test_help_does_not_import_what_is_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("[]")
+
+
+def test_a_missing_extra_is_named_before_any_work(tmp_path: Path) -> None:
+    program = (
+        "import sys\nsys.modules['torch'] = None\n"
+        f"sys.argv = ['toolwise', 'demo', '--out', {str(tmp_path / 'demo')!r}]\n"
+        "from toolwise.cli.app import main\nmain()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "pip install 'toolwise[train]'" in done.stderr
+    assert not (tmp_path / "demo").exists()
