@@ -12,7 +12,18 @@ from toolwise.models.chat import ordered_arguments
 from toolwise.offers import Offer
 from toolwise.ports import Sampling, Step, Turn
 from toolwise.schemas import Validator
-from toolwise.types import ChatMessage, FunctionTool, Message, Role, StopReason, Tool, ToolCall, canonical_json
+from toolwise.types import (
+    ChatMessage,
+    FunctionTool,
+    Json,
+    Message,
+    Role,
+    StopReason,
+    Tool,
+    ToolCall,
+    canonical_json,
+    content_key,
+)
 
 _YIELDS = 3
 """Rounds of the event loop to wait for more requests before a batch runs."""
@@ -39,8 +50,19 @@ class LocalPolicy:
         self._waiting: list[_Waiting] = []
         self._runner: asyncio.Task[None] | None = None
         self._validators: dict[str, Validator | None] = {}
+        self._steps: dict[str, Step] = {}
 
     async def act(self, turn: Turn) -> Step:
+        """The same situation is answered once: at temperature 0 the answer could only be the same.
+
+        So a search that begins as an earlier one did (DFSDT after ReAct, say) costs only what it does otherwise.
+        """
+        key = _situation(turn)
+        if key not in self._steps:
+            self._steps[key] = await self._decide(turn)
+        return self._steps[key]
+
+    async def _decide(self, turn: Turn) -> Step:
         offer = Offer(turn.tools)
         functions = offer.functions()
         schemas = {function["function"]["name"]: function["function"]["parameters"] for function in functions}
@@ -112,6 +134,16 @@ class LocalPolicy:
                 self._validators[tool.id] = None
         validator = self._validators[tool.id]
         return validator is None or validator.is_valid(call.arguments)
+
+
+def _situation(turn: Turn) -> str:
+    """A key of all that the model reads and must avoid."""
+    siblings = [[_parts(message) for message in sibling[:1]] for sibling in turn.siblings]
+    return content_key([tool.id for tool in turn.tools], [_parts(message) for message in turn.path], siblings)
+
+
+def _parts(message: Message) -> Json:
+    return [message.role.value, message.content, [[call.name, call.arguments] for call in message.tool_calls]]
 
 
 def _made(path: Sequence[Message]) -> list[ToolCall]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import torch
+from transformers.utils.logging import disable_progress_bar
 
 from toolwise.errors import DataError, RunError, boundary
 from toolwise.models import modeling_toolwise
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 _CODE = "modeling_toolwise"
+disable_progress_bar()  # a bar for a file of five megabytes would only break into the caller's own
 
 
 @dataclass(frozen=True, slots=True)
