@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 _CODE = "modeling_toolwise"
-disable_progress_bar()  # a bar for a file of five megabytes would only break into the caller's own
+disable_progress_bar()  # type: ignore[no-untyped-call]  # a bar for a file of five megabytes would only break into the caller's own
 
 
 @dataclass(frozen=True, slots=True)
