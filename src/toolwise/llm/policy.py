@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 from toolwise.errors import CatalogError
 from toolwise.llm.local import LocalModel, Request, Written, chat_message
-from toolwise.models.chat import ordered_arguments
+from toolwise.models.chat import ParsedTurn, ordered_arguments
 from toolwise.offers import Offer
 from toolwise.ports import Sampling, Step, Turn
 from toolwise.schemas import Validator
 from toolwise.types import (
     ChatMessage,
-    FunctionTool,
     Json,
     Message,
     Role,
@@ -25,6 +24,8 @@ from toolwise.types import (
     content_key,
 )
 
+_RETRIES = 3
+"""Further turns asked for when a call breaks the tool's full schema."""
 _YIELDS = 3
 """Rounds of the event loop to wait for more requests before a batch runs."""
 
@@ -67,21 +68,16 @@ class LocalPolicy:
         functions = offer.functions()
         schemas = {function["function"]["name"]: function["function"]["parameters"] for function in functions}
         messages = [_shown(message, offer, schemas) for message in turn.path]
-        written = await self._write(self._request(messages, functions, turn, offer, schemas))
-        return self._step(written, turn, offer)
-
-    def _request(
-        self,
-        messages: list[ChatMessage],
-        functions: Sequence[FunctionTool],
-        turn: Turn,
-        offer: Offer,
-        schemas: Mapping[str, dict[str, object]],
-    ) -> Request:
-        avoid = frozenset(
-            self.model.turn_tokens(_shown(sibling[0], offer, schemas)) for sibling in turn.siblings if sibling
-        )
-        return Request(messages, functions, Sampling(max_tokens=self.max_tokens, seed=turn.seed), avoid)
+        sampling = Sampling(max_tokens=self.max_tokens, seed=turn.seed)
+        avoid = {self.model.turn_tokens(_shown(sibling[0], offer, schemas)) for sibling in turn.siblings if sibling}
+        for _ in range(1 + _RETRIES):
+            written = await self._write(Request(messages, functions, sampling, frozenset(avoid)))
+            step = self._step(written, turn, offer)
+            if step.stop is not StopReason.UNPARSABLE or written.turn is None:
+                break
+            # What the model is shown leaves out patterns and the like: take the likeliest turn that is not this one.
+            avoid.add(self.model.turn_tokens(_shown(_message(written.turn, turn, offer), offer, schemas)))
+        return step
 
     async def _write(self, request: Request) -> Written:
         future: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
@@ -114,15 +110,11 @@ class LocalPolicy:
         if written.turn is None:
             exhausted = bool(turn.siblings)
             return Step(Message(role=Role.ASSISTANT), StopReason.GAVE_UP if exhausted else StopReason.UNPARSABLE)
-        calls = tuple(
-            ToolCall(id=f"call_{len(turn.path)}_{i}", name=offer.tool_id(call.name), arguments=call.arguments)
-            for i, call in enumerate(written.turn.calls)
-        )
-        message = Message(role=Role.ASSISTANT, content=written.turn.content, tool_calls=calls)
+        message = _message(written.turn, turn, offer)
         tools = {tool.id: tool for tool in turn.tools}
-        if not all(self._valid(tools[call.name], call) for call in calls):
+        if not all(self._valid(tools[call.name], call) for call in message.tool_calls):
             return Step(Message(role=Role.ASSISTANT, content=written.turn.content), StopReason.UNPARSABLE)
-        if calls and any(_same(call, made) for call in calls for made in _made(turn.path)):
+        if any(_same(call, made) for call in message.tool_calls for made in _made(turn.path)):
             return Step(Message(role=Role.ASSISTANT), StopReason.GAVE_UP)
         return Step(message)
 
@@ -134,6 +126,14 @@ class LocalPolicy:
                 self._validators[tool.id] = None
         validator = self._validators[tool.id]
         return validator is None or validator.is_valid(call.arguments)
+
+
+def _message(written: ParsedTurn, turn: Turn, offer: Offer) -> Message:
+    calls = tuple(
+        ToolCall(id=f"call_{len(turn.path)}_{i}", name=offer.tool_id(call.name), arguments=call.arguments)
+        for i, call in enumerate(written.calls)
+    )
+    return Message(role=Role.ASSISTANT, content=written.content, tool_calls=calls)
 
 
 def _situation(turn: Turn) -> str:
