@@ -28,19 +28,32 @@ def test_likelihoods_at_targets_equal_those_of_the_whole_distribution(batch: Any
     assert torch.allclose(whole[:, 1:].exp().sum(-1), torch.ones(1), atol=1e-4)
 
 
+def whole_parts(ids: torch.Tensor) -> list[int]:
+    """Where a sequence may be cut: anywhere in an assistant's turn, elsewhere only before a mark."""
+    config = model().config
+    cuts, read = [], False
+    for place, token in enumerate(ids.tolist()):
+        if not read or token in config.segment_tokens:
+            cuts.append(place)
+        if token in config.segment_tokens:
+            read = token in config.read_tokens
+    return [cut for cut in cuts if cut > 0]
+
+
 @torch.no_grad()
 def test_reading_in_pieces_with_a_cache_equals_reading_at_once(batch: Any) -> None:
     whole = model()(batch.ids).logits
     rows, length = batch.ids.shape
-    rng = random.Random(1)
     cache, at = model().new_cache(rows, 4), [0] * rows
+    cuts = [[*whole_parts(ids), length] for ids in batch.ids]
     while max(at) < length - 8:
-        counts = [rng.randint(2, 7) for _ in range(rows)]
-        ids = torch.zeros(rows, max(counts), dtype=torch.long)
+        ends = [next(cut for cut in row if cut > place) for row, place in zip(cuts, at, strict=True)]
+        counts = [end - place for end, place in zip(ends, at, strict=True)]
+        ids = torch.full((rows, max(counts)), tokenizer().pad_token_id)
         for row, count in enumerate(counts):
             ids[row, :count] = batch.ids[row, at[row] : at[row] + count]
         found = model().extend(cache, ids, torch.tensor(counts))
-        at = [a + c for a, c in zip(at, counts, strict=True)]
+        at = ends
         for row in range(rows):
             assert torch.allclose(found[row], whole[row, at[row] - 1], atol=1e-3)
     kept = cache.keep(torch.tensor([2, 0]))
@@ -48,11 +61,25 @@ def test_reading_in_pieces_with_a_cache_equals_reading_at_once(batch: Any) -> No
 
 
 @torch.no_grad()
-def test_no_token_sees_what_comes_after_it(batch: Any) -> None:
+def test_no_written_token_sees_what_comes_after_it(batch: Any) -> None:
     changed = batch.ids.clone()
     changed[:, -20:] = 300
     before, after = model()(batch.ids).logits, model()(changed).logits
-    assert torch.allclose(before[:, :-21], after[:, :-21], atol=1e-5)
+    early = batch.columns < batch.ids.shape[1] - 21
+    rows, columns = batch.rows[early], batch.columns[early]
+    assert len(rows) > 0
+    assert torch.allclose(before[rows, columns], after[rows, columns], atol=1e-5)
+
+
+@torch.no_grad()
+def test_what_is_only_read_is_seen_as_a_whole(batch: Any) -> None:
+    ids = batch.ids[:1]
+    assert ids[0, 0] == model().config.user_token
+    changed = ids.clone()
+    end = int((ids[0] == model().config.tools_token).nonzero()[0]) - 1
+    changed[0, end - 1] = 300  # the last word of the request
+    first, second = model().hidden(ids), model().hidden(changed)
+    assert not torch.allclose(first[0, 1], second[0, 1], atol=1e-5)
 
 
 def test_the_loss_of_a_trainer_is_the_mean_over_its_labels(batch: Any) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 _CODE = "modeling_toolwise"
+_READ = (Special.SYSTEM, Special.USER, Special.TOOLS, Special.TOOL)
+"""Marks of the parts that the model only reads."""
 disable_progress_bar()  # type: ignore[no-untyped-call]  # a bar for a file of five megabytes would only break into the caller's own
 
 
@@ -42,6 +44,7 @@ def new_model(tokenizer: PreTrainedTokenizerFast, size: ModelSize, seed: int) ->
         num_attention_heads=size.heads,
         intermediate_size=size.inner,
         segment_tokens=[tokenizer.convert_tokens_to_ids(special.value) for special in Special],
+        read_tokens=[tokenizer.convert_tokens_to_ids(special.value) for special in _READ],
         user_token=tokenizer.convert_tokens_to_ids(Special.USER.value),
         tools_token=tokenizer.convert_tokens_to_ids(Special.TOOLS.value),
         line_token=tokenizer.convert_tokens_to_ids("\n"),

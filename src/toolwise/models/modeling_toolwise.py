@@ -52,6 +52,7 @@ class ToolwiseConfig(PretrainedConfig):  # type: ignore[no-untyped-call]
         self.intermediate_size = intermediate_size
         self.conv_kernel: int = more.pop("conv_kernel", 6)
         self.segment_tokens: list[int] = list(more.pop("segment_tokens", ()))
+        self.read_tokens: list[int] = list(more.pop("read_tokens", ()))
         self.user_token: int = more.pop("user_token", -1)
         self.tools_token: int = more.pop("tools_token", -1)
         self.line_token: int = more.pop("line_token", -1)
@@ -117,13 +118,11 @@ class Cache:
 
 @dataclass
 class _Chunk:
-    """New tokens of a batch with a cache: how many a row has, where they go, and what each may see."""
+    """New tokens of a batch with a cache: how many a row has, and where they go."""
 
     counts: Tensor
     positions: Tensor
     """[batch, new]: the position of each new token in its sequence."""
-    visible: Tensor
-    """[batch, 1, new, used]: True where a new token may look."""
     used: int
 
 
@@ -160,7 +159,11 @@ def _rotate(x: Tensor, rotary: Tensor) -> Tensor:
 
 
 class Attention(nn.Module):
-    """Causal attention with rotary positions and normalised, rescaled queries and keys."""
+    """Attention with rotary positions and normalised, rescaled queries and keys.
+
+    It is causal, but for what is only read: a token of the request, the candidates or an observation sees all of its
+    part (a prefix language model, part by part). In "use X for the Y" the value comes before its name.
+    """
 
     def __init__(self, config: ToolwiseConfig) -> None:
         super().__init__()
@@ -175,18 +178,21 @@ class Attention(nn.Module):
     def _split(self, x: Tensor) -> Tensor:
         return x.view(*x.shape[:-1], self.heads, -1).transpose(1, 2)
 
-    def forward(self, h: Tensor, rotary: Tensor, cache: LayerCache | None, chunk: _Chunk | None) -> Tensor:
+    def forward(
+        self, h: Tensor, rotary: Tensor, cache: LayerCache | None, chunk: _Chunk | None, visible: Tensor
+    ) -> Tensor:
+        """`visible` is [batch, 1, new, used]: True where a token may look."""
         query = _rotate(_norm(self._split(self.query(h))), rotary) * self.sharpness
         key = _rotate(_norm(self._split(self.key(h))), rotary)
         value = self._split(self.value(h))
         if cache is None or chunk is None:
-            mixed = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
+            mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=visible)
         else:
             index = chunk.positions[:, None, :, None].expand(-1, self.heads, -1, key.shape[-1])
             cache.keys.scatter_(2, index, key)
             cache.values.scatter_(2, index, value)
             mixed = functional.scaled_dot_product_attention(
-                query, cache.keys[:, :, : chunk.used], cache.values[:, :, : chunk.used], attn_mask=chunk.visible
+                query, cache.keys[:, :, : chunk.used], cache.values[:, :, : chunk.used], attn_mask=visible
             )
         result: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
         return result
@@ -203,12 +209,14 @@ class Block(nn.Module):
         self.up = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
         self.down = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
 
-    def forward(self, x: Tensor, rotary: Tensor, cache: LayerCache | None, chunk: _Chunk | None) -> Tensor:
+    def forward(
+        self, x: Tensor, rotary: Tensor, cache: LayerCache | None, chunk: _Chunk | None, visible: Tensor
+    ) -> Tensor:
         h = _norm(x)
         mixed = self.attention_conv(h, cache.attention_tail if cache else None)
         if cache is not None and chunk is not None:
             cache.attention_tail = self.attention_conv.next_tail(h, cache.attention_tail, chunk.counts)
-        x = x + self.attention(mixed, rotary, cache, chunk)
+        x = x + self.attention(mixed, rotary, cache, chunk, visible)
         h = _norm(x)
         mixed = self.mlp_conv(h, cache.mlp_tail if cache else None)
         if cache is not None and chunk is not None:
@@ -244,6 +252,7 @@ class Places(nn.Module):
         self.marks = config.segment_tokens
         self.tools_token, self.line_token, self.slots = config.tools_token, config.line_token, config.slots
         self.user = self.marks.index(config.user_token) + 1 if config.user_token in self.marks else -1
+        self.read = [self.marks.index(token) + 1 for token in config.read_tokens]
         self.segment = nn.Embedding(len(self.marks) + 1, config.hidden_size)
         self.slot = nn.Embedding(self.slots + 1, config.hidden_size)
         self.repeated = nn.Embedding(REPEATED + 1, config.hidden_size)
@@ -261,6 +270,23 @@ class Places(nn.Module):
         starts = (ids == self.tools_token) | (inside & (ids == self.line_token))
         slot = torch.where(inside, starts.long().cumsum(1).clamp(max=self.slots), 0)
         return Located(segment, slot, torch.where(starts, steps, 0).cummax(1).values)
+
+    def visible(self, ids: Tensor, located: Located, positions: Tensor) -> Tensor:
+        """[batch, 1, new, time]: True where the tokens at `positions` ([batch, new]) may look.
+
+        At themselves and before; and, in a part that is only read, anywhere in it. Such a part must arrive whole.
+        """
+        steps = torch.arange(ids.shape[1], device=ids.device)
+        marked = torch.zeros_like(ids, dtype=torch.bool)
+        for mark in self.marks:
+            marked |= ids == mark
+        part = marked.long().cumsum(1)
+        read = torch.zeros_like(marked)
+        for kind in self.read:
+            read |= located.segment == kind
+        part = torch.where(read, part, -1 - steps)  # a part of one's own looks back only
+        same = part.gather(1, positions)[..., None] == part[:, None]
+        return ((steps <= positions[..., None]) | same).unsqueeze(1)
 
     def repetition(self, ids: Tensor, segment: Tensor, positions: Tensor | None = None) -> Tensor:
         """How many tokens up to and with each (at most REPEATED) stand together in the user's earlier words.
@@ -405,8 +431,10 @@ class ToolwiseForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-
         located = self.places.locate(input_ids)
         level = self.places.repetition(input_ids, located.segment)
         x = _norm(self.embedding(input_ids)) + self.places(input_ids, located, level)
+        steps = torch.arange(input_ids.shape[1], device=input_ids.device).expand_as(input_ids)
+        visible = self.places.visible(input_ids, located, steps)
         for block in self.blocks:
-            x = block(x, rotary, None, None)
+            x = block(x, rotary, None, None, visible)
         return _norm(x)
 
     def likelihoods(
@@ -511,19 +539,20 @@ class ToolwiseForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-
         positions = cache.lengths[:, None] + torch.arange(new)
         used = int(positions.max()) + 1
         _grow(cache, used)
-        visible = (torch.arange(used) <= positions[..., None]).unsqueeze(1)
-        chunk = _Chunk(counts, positions, visible, used)
+        chunk = _Chunk(counts, positions, used)
         rotary = self._rotary(positions).unsqueeze(1)
         rows, last = torch.arange(batch), counts - 1
         cache.ids.scatter_(1, positions, input_ids)
         known = cache.ids[:, :used]
         located = self.places.locate(known)
+        ends = (cache.lengths + counts)[:, None, None, None]
+        visible = self.places.visible(known, located, positions) & (torch.arange(used) < ends)
         cache.levels.scatter_(1, positions, self.places.repetition(known, located.segment, positions))
         index = positions[..., None].expand(-1, -1, self.config.hidden_size)
         placed = self.places(known, located, cache.levels[:, :used]).gather(1, index)
         x = _norm(self.embedding(input_ids)) + placed
         for block, layer in zip(self.blocks, cache.layers, strict=True):
-            x = block(x, rotary, layer, chunk)
+            x = block(x, rotary, layer, chunk, visible)
         hidden = _norm(x)
         mixed = self.pointer.conv(hidden, cache.pointer_tail)
         cache.pointer_tail = self.pointer.conv.next_tail(hidden, cache.pointer_tail, counts)
