@@ -29,7 +29,7 @@ def train_sft(
     corpus: CorpusPath,
     out: Out,
     base: Annotated[str, typer.Option("--base", help="The base model; `scratch` trains one from nothing.")] = "scratch",
-    minutes: Annotated[float, typer.Option("--minutes", min=0.05, help="Wall-clock minutes of training.")] = 11.0,
+    minutes: Annotated[float, typer.Option("--minutes", min=0.05, help="Wall-clock minutes of training.")] = 10.5,
     seed: Seed = 0,
     resume: Resume = False,
     as_json: AsJson = False,

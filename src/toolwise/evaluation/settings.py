@@ -20,6 +20,6 @@ class EvaluationConfig(Config):
     """Searches that run side by side, so that the model answers them in batches."""
     samples: int = Field(default=8, ge=0)
     """Search trees of each agent and split that the report shows."""
-    baseline_tasks: int = Field(default=100, ge=1)
+    baseline_tasks: int = Field(default=40, ge=1)
     """Tasks a split for the untrained model, whose random words take long and teach little."""
     seed: int = 0

@@ -12,7 +12,7 @@ class RetrieverConfig(Config):
 
     dimensions: int = Field(default=512, ge=8, le=4096, multiple_of=8)
     """Of query and document vectors."""
-    minutes: float = Field(default=1.5, gt=0)
+    minutes: float = Field(default=1.0, gt=0)
     """Wall-clock cap on reading, mining hard negatives and training. Choosing the fusion weight comes on top: some 20
     seconds for 40,000 documents on one core."""
     max_steps: int = Field(default=500, ge=1)
