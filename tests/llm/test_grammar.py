@@ -2,6 +2,7 @@ import random
 from typing import Any
 
 import jsonschema_rs
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.models.tiny import tokenizer
@@ -75,6 +76,18 @@ def test_whatever_is_chosen_parses_names_a_candidate_and_fits_its_schema(paramet
     assert turn.calls
     for call in turn.calls:
         jsonschema_rs.validate(by_name[call.name], call.arguments)
+
+
+@pytest.mark.parametrize("least", [0, 1])
+def test_arrays_of_anything_end_at_the_greatest_depth(least: Any) -> None:
+    schema: Any = {"type": "array", "items": {}, "minItems": least}
+    for _ in range(3):
+        schema = {"type": "array", "items": schema, "minItems": least}
+    parameters = {"type": "object", "properties": {"id": schema}, "additionalProperties": False}
+    tools = [{"type": "function", "function": {"name": "get", "parameters": parameters}}]
+    for seed in range(500):
+        for call in parse_turn(written(tools, seed)).calls:
+            assert call.arguments is not None
 
 
 def test_a_turn_without_candidates_is_text() -> None:

@@ -243,48 +243,16 @@ class TurnGrammar:
         if depth >= MAX_DEPTH:
             yield [v.unbracket]
             return
-        if not schema.get("minItems"):
-            first = yield [*self._starts(item), v.unbracket]
-            if first == v.unbracket:
-                return
-            token = yield from self._started(item, first, depth)
+        first = self._value(item, [v.comma, v.unbracket], depth + 1)
+        if schema.get("minItems"):
+            token = yield from first
         else:
-            token = yield from self._value(item, [v.comma, v.unbracket], depth + 1)
+            token = yield from _unless(v.unbracket, first)
         for count in range(1, MAX_ITEMS + 1):
             if token == v.unbracket:
                 return
             ends = [v.unbracket] if count == MAX_ITEMS else [v.comma, v.unbracket]
             token = yield from self._value(item, ends, depth + 1)
-
-    def _starts(self, schema: Schema) -> list[int]:
-        """Tokens with which a value may begin."""
-        v = self.vocabulary
-        if schema.get("enum"):
-            return sorted({v.spell(json.dumps(value, ensure_ascii=False))[0] for value in schema["enum"]})
-        words = [v.spell(word)[0] for word in ("true", "false")]
-        number = [v.minus, *v.digits]
-        known = {
-            "string": [v.quote],
-            "integer": number,
-            "number": number,
-            "boolean": words,
-            "array": [v.bracket],
-            "object": [v.brace],
-        }
-        return known.get(str(schema.get("type")), [v.quote, *number, *words, v.bracket, v.brace])
-
-    def _started(self, schema: Schema, first: int, depth: int) -> Steps:
-        """The rest of an array's first item, whose first token is known, and the token after it."""
-        steps = self._value(schema, [self.vocabulary.comma, self.vocabulary.unbracket], depth + 1)
-        allowed = next(steps)
-        try:
-            while first not in allowed:
-                raise ValueError("a value cannot begin with this token")
-            allowed = steps.send(first)
-            while True:
-                allowed = steps.send((yield allowed))
-        except StopIteration as done:
-            return done.value
 
     def _free_fields(self, depth: int) -> Steps:
         """Fields of an object of unknown shape, after its opening brace, and its closing one."""
@@ -317,6 +285,19 @@ class TurnGrammar:
             for token in words[first][1:]:
                 yield [token]
         return (yield list(ends))
+
+
+def _unless(closing: int, steps: Steps) -> Steps:
+    """What `steps` allow, or `closing` in place of all of it; returns what they return, or `closing`."""
+    token = yield [*next(steps), closing]
+    if token == closing:
+        return closing
+    try:
+        allowed = steps.send(token)
+        while True:
+            allowed = steps.send((yield allowed))
+    except StopIteration as done:
+        return done.value
 
 
 def _inside(text: str) -> str:
