@@ -55,7 +55,27 @@ class AwsBinding(Frozen):
     path: str
 
 
-Binding = Annotated[HttpBinding | AwsBinding, Field(discriminator="kind")]
+class McpBinding(Frozen):
+    """Call the tool on an MCP server."""
+
+    kind: Literal["mcp"] = "mcp"
+    server: str
+    """How to reach the server: a command line (stdio) or an http(s) address (streamable HTTP)."""
+    tool: str
+    """The tool's name on the server, which may be no legal name here."""
+
+
+class PythonBinding(Frozen):
+    """Call the tool as a Python function, in a process of its own."""
+
+    kind: Literal["python"] = "python"
+    module: str
+    """A file's path or an importable module's dotted name."""
+    function: str
+    """The function's name in its module; `Class.method` for a static or class method."""
+
+
+Binding = Annotated[HttpBinding | AwsBinding | McpBinding | PythonBinding, Field(discriminator="kind")]
 
 
 class Hints(Frozen):

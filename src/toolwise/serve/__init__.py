@@ -1,0 +1,1 @@
+"""A catalog as a running server: MCP or HTTP."""
