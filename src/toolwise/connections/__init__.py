@@ -1,1 +1,1 @@
-"""Connections to the outside, bounded and guarded; shared by whatever reads documents from afar and whatever runs tools."""
+"""Connections to the outside, bounded and guarded: for reading documents from afar and for running tools."""
