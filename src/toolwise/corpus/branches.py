@@ -58,14 +58,14 @@ def clean_trajectory(task: Task, trajectory: Trajectory) -> Trajectory | None:
     if not steps:
         return None
     nodes = [trajectory.nodes[0]]
-    sources = {node.message.tool_call_id: node.source for node in trajectory.nodes if node.message.tool_call_id}
+    answers = {node.message.tool_call_id: node for node in trajectory.nodes if node.message.tool_call_id}
     for step in steps:
         if step.right is None:
             continue
         nodes.append(Node(parent=len(nodes) - 1, message=step.right, sampled=True))
         for message in step.observations:
-            source = sources.get(message.tool_call_id)
-            nodes.append(Node(parent=len(nodes) - 1, message=message, source=source))
+            answer = answers[message.tool_call_id]
+            nodes.append(answer.model_copy(update={"parent": len(nodes) - 1}))
     return trajectory.model_copy(
         update={"nodes": tuple(nodes), "ends": {len(nodes) - 1: StopReason.ANSWERED}},
     )

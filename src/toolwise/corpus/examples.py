@@ -10,6 +10,7 @@ from toolwise.offers import Offer
 from toolwise.types import (
     ChatMessage,
     Message,
+    Observed,
     PreferencePair,
     RetrievalPair,
     Role,
@@ -66,13 +67,15 @@ def sft_example(
     steps = branch_steps(task, trajectory)
     if not steps:
         return None
-    messages = ChatWriter(offer, config or ExampleConfig()).write(_conversation(trajectory, steps))
+    conversation = _conversation(trajectory, steps)
+    messages = ChatWriter(offer, config or ExampleConfig()).write(conversation)
     return SFTExample(
         key=content_key("sft", task.key, messages),
         task_key=task.key,
         split=task.provenance.split,
         messages=messages,
         tools=offer.functions(),
+        observed=_observed(trajectory, conversation),
     )
 
 
@@ -113,6 +116,7 @@ def preference_pairs(
                     chosen=(chosen,),
                     rejected=(bad,),
                     tools=functions,
+                    observed=_observed(trajectory, before),
                 )
             )
         before += [step.right, *step.observations]
@@ -120,16 +124,28 @@ def preference_pairs(
     return pairs
 
 
-def retrieval_pair(task: Task) -> RetrievalPair | None:
-    """The instruction and the tools that serve it; none where no tool does."""
+def retrieval_pair(task: Task, trajectory: Trajectory | None = None) -> RetrievalPair | None:
+    """The instruction and the tools that serve it; none where no tool does.
+
+    A `trajectory` that carried the request out says where its answers came from.
+    """
     if not task.relevant:
         return None
+    nodes = trajectory.nodes if trajectory else ()
     return RetrievalPair(
         key=content_key("retrieval", task.key),
         split=task.provenance.split,
         query=task.instruction,
         relevant=task.relevant,
+        sources=tuple(sorted({node.source for node in nodes if node.source is not None})),
     )
+
+
+def _observed(trajectory: Trajectory, messages: Sequence[Message]) -> tuple[Observed, ...]:
+    """Where each tool message among these came from, in order."""
+    answers = {node.message.tool_call_id: node for node in trajectory.nodes if node.message.role is Role.TOOL}
+    nodes = (answers[message.tool_call_id] for message in messages if message.role is Role.TOOL)
+    return tuple(Observed(source=node.source, error=node.error, fault=node.fault) for node in nodes)
 
 
 def _conversation(trajectory: Trajectory, steps: Sequence[BranchStep]) -> list[Message]:

@@ -66,7 +66,7 @@ class _Collector:
             if (example := sft_example(task, trajectory, offer)) is not None:
                 yield example
             yield from preference_pairs(task, trajectory, offer)
-            if (pair := retrieval_pair(task)) is not None:
+            if (pair := retrieval_pair(task, trajectory)) is not None:
                 yield pair
 
 

@@ -57,7 +57,14 @@ class Tree:
     def add_observation(self, parent: int, call: ToolCall, observation: Observation) -> int:
         """Append a tool message that answers `call`."""
         message = Message(role=Role.TOOL, content=observation.content, tool_call_id=call.id)
-        self._nodes.append(Node(parent=parent, message=message, error=observation.error, source=observation.source))
+        node = Node(
+            parent=parent,
+            message=message,
+            error=observation.error,
+            source=observation.source,
+            fault=observation.fault,
+        )
+        self._nodes.append(node)
         return len(self._nodes) - 1
 
     def message(self, index: int) -> Message:

@@ -4,12 +4,13 @@ from toolwise.types.base import Frozen, Json, Schema, canonical_json, content_ke
 from toolwise.types.examples import (
     ChatMessage,
     FunctionTool,
+    Observed,
     PreferencePair,
     RetrievalPair,
     SFTExample,
 )
 from toolwise.types.messages import Message, Role, ToolCall
-from toolwise.types.observations import Observation, ObservationSource, ToolErrorKind, read_content
+from toolwise.types.observations import FaultKind, Observation, ObservationSource, ToolErrorKind, read_content
 from toolwise.types.reports import Metric, Report, Table
 from toolwise.types.tasks import (
     Blueprint,
@@ -47,6 +48,7 @@ __all__ = [
     "ChatMessage",
     "Check",
     "Checks",
+    "FaultKind",
     "Frozen",
     "FunctionTool",
     "Funnel",
@@ -59,6 +61,7 @@ __all__ = [
     "Node",
     "Observation",
     "ObservationSource",
+    "Observed",
     "Outcome",
     "ParameterLocation",
     "PreferencePair",

@@ -5,12 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from toolwise.types.base import Frozen
+from toolwise.types.observations import FaultKind, ObservationSource, ToolErrorKind
 from toolwise.types.tasks import Split
 
 ChatMessage = dict[str, Any]
 """OpenAI chat shape; a tool call's `arguments` is a JSON object, never a string."""
 FunctionTool = dict[str, Any]
 """`{"type": "function", "function": {"name", "description", "parameters"}}`."""
+
+
+class Observed(Frozen):
+    """Where one tool message came from, and what was wrong with it."""
+
+    source: ObservationSource | None = None
+    error: ToolErrorKind | None = None
+    fault: FaultKind | None = None
+    """Put in on purpose."""
 
 
 class SFTExample(Frozen):
@@ -21,6 +31,8 @@ class SFTExample(Frozen):
     split: Split
     messages: tuple[ChatMessage, ...]
     tools: tuple[FunctionTool, ...]
+    observed: tuple[Observed, ...] = ()
+    """One for each tool message of `messages`, in order; empty where nobody recorded it."""
 
 
 class PreferencePair(Frozen):
@@ -33,6 +45,8 @@ class PreferencePair(Frozen):
     chosen: tuple[ChatMessage, ...]
     rejected: tuple[ChatMessage, ...]
     tools: tuple[FunctionTool, ...]
+    observed: tuple[Observed, ...] = ()
+    """One for each tool message of `prompt`, in order; empty where nobody recorded it."""
 
 
 class RetrievalPair(Frozen):
@@ -43,3 +57,5 @@ class RetrievalPair(Frozen):
     query: str
     relevant: tuple[str, ...]
     """Tool ids."""
+    sources: tuple[ObservationSource, ...] = ()
+    """Where the answers came from when the request was carried out, sorted; empty where it was not."""

@@ -51,6 +51,43 @@ class ObservationSource(StrEnum):
     """A language model played the tool."""
 
 
+class FaultKind(StrEnum):
+    """A failure that was put in on purpose; what the caller sees of it, and what became of the call."""
+
+    UNAUTHORIZED = "unauthorized"
+    """401; the call is not made."""
+    FORBIDDEN = "forbidden"
+    """403; the call is not made."""
+    NOT_FOUND = "not_found"
+    """404; the call is not made."""
+    REQUEST_TIMEOUT = "request_timeout"
+    """408: the server gave up waiting for the request; the call is not made."""
+    RATE_LIMITED = "rate_limited"
+    """429 with Retry-After; the call is not made."""
+    SERVER_ERROR = "server_error"
+    """500, 502 or 503; the call is not made."""
+    TIMEOUT = "timeout"
+    """No answer in time; the call was made or not, as the seed says."""
+    DROPPED_CONNECTION = "dropped_connection"
+    """The connection broke; the call was made or not, as the seed says."""
+    TRUNCATED_JSON = "truncated_json"
+    """The call is made; its answer stops in the middle."""
+    HTML = "html"
+    """The call is made; an HTML page comes back in place of its answer."""
+    RENAMED_FIELDS = "renamed_fields"
+    """The call is made; fields of its answer have other names than documented."""
+    WRONG_TYPES = "wrong_types"
+    """The call is made; values of its answer have other types than documented."""
+    EMPTY_BODY = "empty_body"
+    """The call is made; its answer is lost, with a status that says all is well."""
+    PROMPT_INJECTION = "prompt_injection"
+    """The call is made; its answer holds text that tries to command the model."""
+
+
+_LOOKS_FINE = frozenset({FaultKind.RENAMED_FIELDS, FaultKind.WRONG_TYPES, FaultKind.PROMPT_INJECTION})
+"""Faults that show in the body itself: the tool message is the body, as a caller would get it."""
+
+
 class Observation(Frozen):
     """The answer to one ToolCall."""
 
@@ -59,6 +96,8 @@ class Observation(Frozen):
     body: Json = None
     error: ToolErrorKind | None = None
     source: ObservationSource = ObservationSource.SIMULATED
+    fault: FaultKind | None = None
+    """The failure that was put in on purpose, if one was."""
 
     @property
     def ok(self) -> bool:
@@ -70,7 +109,7 @@ class Observation(Frozen):
 
         Keys keep the body's order, as a model would see them. A success without a body is `{"status": 204}`.
         """
-        if self.error is None:
+        if self.error is None or self.fault in _LOOKS_FINE:
             body = {"status": self.status} if self.body is None else self.body
             return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS).decode()
         cause = self.body
@@ -91,5 +130,6 @@ def read_content(content: str) -> tuple[bool, Json]:
         return True, content
     if isinstance(body, dict) and body.keys() == {"status", "error"}:
         status = body["status"]
-        return not (isinstance(status, int) and status >= _FAILED), body
+        failed = isinstance(status, int) and (status >= _FAILED or bool(body["error"]))
+        return not failed, body
     return True, body

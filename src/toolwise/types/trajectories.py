@@ -9,7 +9,7 @@ from pydantic import Field
 
 from toolwise.types.base import Frozen
 from toolwise.types.messages import Message, Role
-from toolwise.types.observations import ObservationSource, ToolErrorKind
+from toolwise.types.observations import FaultKind, ObservationSource, ToolErrorKind
 
 
 class StopReason(StrEnum):
@@ -41,6 +41,8 @@ class Node(Frozen):
     """For a tool message: why the call failed, if it did."""
     source: ObservationSource | None = None
     """For a tool message: where the answer came from."""
+    fault: FaultKind | None = None
+    """For a tool message: the failure that was put in on purpose, if one was."""
 
 
 class Trajectory(Frozen):
