@@ -1,7 +1,8 @@
 """Worlds: where tools run."""
 
+from toolwise.worlds.faults import FaultConfig, FaultyWorld
 from toolwise.worlds.responses import ResponseLimits
 from toolwise.worlds.simulated import SimulatedSession, SimulatedWorld
 from toolwise.worlds.tooling import ToolsetSource
 
-__all__ = ["ResponseLimits", "SimulatedSession", "SimulatedWorld", "ToolsetSource"]
+__all__ = ["FaultConfig", "FaultyWorld", "ResponseLimits", "SimulatedSession", "SimulatedWorld", "ToolsetSource"]
