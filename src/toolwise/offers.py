@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 from toolwise.schemas import resolve, schema_type
@@ -113,6 +114,10 @@ class Offer:
 
     def functions(self) -> tuple[FunctionTool, ...]:
         """The candidates in OpenAI's shape, with compact parameters."""
+        return self._functions
+
+    @cached_property
+    def _functions(self) -> tuple[FunctionTool, ...]:
         return tuple(
             {
                 "type": "function",

@@ -1,4 +1,5 @@
 import asyncio
+import math
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from tests.models.tiny import model, tokenizer
 from toolwise.errors import ModelError
 from toolwise.llm.local import LocalModel, Request
 from toolwise.llm.policy import LocalPolicy
+from toolwise.llm.turns import START, Road
 from toolwise.models.chat import ParsedCall, ParsedTurn
 from toolwise.ports import ChatRequest, Sampling, Turn
 from toolwise.schemas import Validator
@@ -41,8 +43,8 @@ def local() -> Any:
 class CallsOnly(LocalModel):
     """An untrained model would rather babble than call: here it must call."""
 
-    def _row(self, index: Any, request: Any, prefix: Any = ()) -> Any:
-        return super()._row(index, request, prefix or (self.vocabulary.open,))
+    def _row(self, index: Any, request: Any, road: Any = START) -> Any:
+        return super()._row(index, request, Road(road.score, road.tokens or (self.vocabulary.open,)))
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +79,25 @@ def test_avoided_turns_do_not_come_again(calling: Any) -> None:
         result = calling.write([request])[0]
         assert result.tokens not in avoid
         avoid |= {result.tokens}
+
+
+def test_a_doubted_turn_gives_way_to_the_likeliest_that_is_not(calling: Any) -> None:
+    request = Request([{"role": "user", "content": "sort"}], functions())
+    greedy = calling.write([request])[0]
+
+    def doubt(turn: Any) -> Any:
+        return math.inf if turn == greedy.turn else 0.0
+
+    other = calling.write([Request(request.messages, request.tools, doubt=doubt)])[0]
+    assert other.turn is not None
+    assert other.turn != greedy.turn
+    mild = calling.write([Request(request.messages, request.tools, doubt=lambda turn: 1e-9)])[0]
+    assert mild.log_probability >= greedy.log_probability
+
+
+def test_when_every_turn_is_doubted_without_end_there_is_none(calling: Any) -> None:
+    request = Request([{"role": "user", "content": "sort"}], functions(), doubt=lambda turn: math.inf)
+    assert calling.write([request])[0].turn is None
 
 
 def test_sampling_follows_its_seed(calling: Any) -> None:
@@ -138,7 +159,8 @@ class Says(LocalModel):
     def write(self, requests: Any) -> Any:
         from toolwise.llm.local import Written
 
-        return [Written((), "", self.parsed, 0.0, 0) for _ in requests]
+        doubted = [self.parsed and request.doubt(self.parsed) == math.inf for request in requests]
+        return [Written((), "", None if impossible else self.parsed, 0.0, 0) for impossible in doubted]
 
 
 def act(parsed: Any, **more: Any) -> Any:

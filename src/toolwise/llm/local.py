@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 
 from toolwise.errors import ModelError
 from toolwise.llm.grammar import Allowed, Copying, Steps, TurnGrammar, Vocabulary
+from toolwise.llm.turns import START, Doubt, Road, TurnSearch
 from toolwise.models.chat import ParsedTurn, Part, parse_turn, render
 from toolwise.models.folder import load_model
 from toolwise.ports import ChatReply, ChatRequest, Sampling
@@ -21,8 +23,10 @@ from toolwise.types import ChatMessage, FunctionTool, Message, Role, ToolCall
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-    from toolwise.models.modeling_toolwise import ToolwiseForCausalLM
+    from toolwise.models.modeling_toolwise import Cache, ToolwiseForCausalLM
 
+ROADS = 2
+"""Roads not taken that are remembered of each decision."""
 _COPIED = frozenset({Part.USER, Part.OBSERVATION})
 
 
@@ -35,6 +39,8 @@ class Request:
     sampling: Sampling = field(default_factory=Sampling)
     avoid: frozenset[tuple[int, ...]] = frozenset()
     """Turns, as tokens, that must not come out again."""
+    doubt: Doubt | None = None
+    """Which readable turns to doubt, and by how much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,7 @@ class Written:
     tokens: tuple[int, ...]
     text: str
     turn: ParsedTurn | None
-    """None if it cannot be read: too long, or every way to differ from earlier turns was exhausted."""
+    """None if it cannot be read (too long), or if every turn tried must not come out."""
     log_probability: float
     prompt_tokens: int
 
@@ -60,13 +66,13 @@ class _Row:
     sampling: Sampling
     generator: np.random.Generator
     prefix: tuple[int, ...] = ()
-    """Tokens to take before deciding anything (the way to a branch)."""
+    """Tokens to take before deciding anything."""
     tokens: list[int] = field(default_factory=list)
     pending: list[int] = field(default_factory=list)
     """Tokens taken but not yet read by the model."""
     score: float = 0.0
-    branches: list[tuple[float, tuple[int, ...]]] = field(default_factory=list)
-    """For each decision its best road not taken: the score so far with it, and the tokens."""
+    roads: list[Road] = field(default_factory=list)
+    """The best roads not taken at each decision."""
     ended: bool = False
     too_long: bool = False
 
@@ -101,8 +107,8 @@ class _Row:
         if self.sampling.temperature > 0:
             heated = np.exp(scores / self.sampling.temperature - (scores / self.sampling.temperature).max())
             best = int(self.generator.choice(len(allowed), p=heated / heated.sum()))
-        other = int(order[1] if int(order[0]) == best else order[0])
-        self.branches.append((self.score + float(scores[other]), (*self.tokens, int(allowed[other]))))
+        for other in [int(index) for index in order[: ROADS + 1] if int(index) != best][:ROADS]:
+            self.roads.append(Road(self.score + float(scores[other]), (*self.tokens, int(allowed[other]))))
         self.score += float(scores[best])
         self.take(int(allowed[best]))
 
@@ -136,35 +142,21 @@ class LocalModel:
 
     def write(self, requests: Sequence[Request]) -> list[Written]:
         """Write a turn for each request, in batches of like length."""
-        rows = [self._row(index, request) for index, request in enumerate(requests)]
-        written: list[Written | None] = [None] * len(requests)
-        todo = sorted(rows, key=lambda row: len(row.prompt))
-        tries = [0] * len(requests)
+        searches = [TurnSearch(request.avoid, request.doubt) for request in requests]
+        prompts: list[int] = [0] * len(requests)
+        todo = [self._row(index, request) for index, request in enumerate(requests)]
         while todo:
+            todo.sort(key=lambda row: len(row.prompt))
             for start in range(0, len(todo), self.batch):
                 self._run(todo[start : start + self.batch])
-            again: list[_Row] = []
             for row in todo:
-                request = requests[row.index]
-                branch = self._branch(row, request) if tuple(row.tokens) in request.avoid else None
-                if branch is not None and tries[row.index] < 2 * len(request.avoid) + 2:
-                    tries[row.index] += 1
-                    again.append(self._row(row.index, request, branch))
-                else:
-                    written[row.index] = self._finish(row, request)
-            todo = again
-        return [result for result in written if result is not None]
+                prompts[row.index] = len(row.prompt)
+                searches[row.index].add(tuple(row.tokens), self._read(row), row.score, row.roads)
+            again = sorted({row.index for row in todo})
+            todo = [self._row(index, requests[index], road) for index in again for road in searches[index].next_roads()]
+        return [self._written(search, prompt) for search, prompt in zip(searches, prompts, strict=True)]
 
-    def _branch(self, row: _Row, request: Request) -> tuple[int, ...] | None:
-        """The likeliest road not taken that does not lead to a turn to avoid for certain."""
-        open_ = [
-            (score, tokens)
-            for score, tokens in row.branches
-            if not any(avoided[: len(tokens)] == tokens for avoided in request.avoid)
-        ]
-        return max(open_)[1] if open_ else None
-
-    def _row(self, index: int, request: Request, prefix: tuple[int, ...] = ()) -> _Row:
+    def _row(self, index: int, request: Request, road: Road = START) -> _Row:
         segments = render(request.messages, request.tools, prompt=True)
         prompt = list(self.encode("".join(segment.text for segment in segments)))
         copying = None
@@ -173,19 +165,17 @@ class LocalModel:
             copying = Copying(np.array(self.encode(said), dtype=np.int64))
         steps = TurnGrammar(self.vocabulary, request.tools, copying).turn()
         generator = np.random.default_rng(request.sampling.seed)
-        row = _Row(index, prompt, steps, next(steps), request.sampling, generator, prefix)
-        row.pending = list(prompt)
-        return row
+        return _Row(index, prompt, steps, next(steps), request.sampling, generator, road.tokens, score=road.score)
 
     @torch.inference_mode()
     def _run(self, rows: list[_Row]) -> None:
-        """Write these rows to their ends."""
+        """Write these rows to their ends; rows of one request share the reading of its prompt."""
         for row in rows:
             row.run_on()
         active = [row for row in rows if not row.ended]
         if not active:
             return
-        cache = self.model.new_cache(len(active), max(len(row.pending) for row in active) + 64)
+        cache = self._read_prompts(active)
         while active:
             longest = max(len(row.pending) for row in active)
             ids = np.zeros((len(active), longest), dtype=np.int64)
@@ -203,16 +193,36 @@ class LocalModel:
                 if active:
                     cache = cache.keep(torch.tensor(kept))
 
-    def _finish(self, row: _Row, request: Request) -> Written:
-        tokens = tuple(row.tokens)
-        text = str(self.tokenizer.decode(list(tokens), skip_special_tokens=False))
-        turn: ParsedTurn | None = None
-        if not row.too_long and tokens not in request.avoid:
-            try:
-                turn = parse_turn(text)
-            except ValueError:  # an escape or a byte sequence that the token grammar lets through
-                turn = None
-        return Written(tokens, text, turn, row.score, len(row.prompt))
+    def _read_prompts(self, rows: list[_Row]) -> Cache:
+        """A state for each row in which its prompt, but for the last token, is read."""
+        firsts = {row.index: row for row in reversed(rows)}
+        order = {index: place for place, index in enumerate(firsts)}
+        prompts = [row.prompt[:-1] for row in firsts.values()]
+        longest = max(len(prompt) for prompt in prompts)
+        ids = np.zeros((len(prompts), longest), dtype=np.int64)
+        for place, prompt in enumerate(prompts):
+            ids[place, : len(prompt)] = prompt
+        cache = self.model.new_cache(len(prompts), longest + 64)
+        self.model.extend(cache, torch.from_numpy(ids), torch.tensor([len(prompt) for prompt in prompts]))
+        for row in rows:
+            row.pending.insert(0, row.prompt[-1])
+        return cache.keep(torch.tensor([order[row.index] for row in rows]))
+
+    def _read(self, row: _Row) -> ParsedTurn | None:
+        if row.too_long:
+            return None
+        try:
+            return parse_turn(self._text(row.tokens))
+        except ValueError:  # an escape or a byte sequence that the token grammar lets through
+            return None
+
+    def _text(self, tokens: Sequence[int]) -> str:
+        return str(self.tokenizer.decode(list(tokens), skip_special_tokens=False))
+
+    def _written(self, search: TurnSearch, prompt_tokens: int) -> Written:
+        best = search.best()
+        turn = best.turn if best.worth > -math.inf else None
+        return Written(best.tokens, self._text(best.tokens), turn, best.score, prompt_tokens)
 
     async def complete(self, request: ChatRequest) -> ChatReply:
         """Raises ModelError if no readable turn came out."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from toolwise.errors import CatalogError
 from toolwise.llm.local import LocalModel, Request, Written, chat_message
+from toolwise.llm.stated import Stated
 from toolwise.models.chat import ParsedTurn, ordered_arguments
 from toolwise.offers import Offer
 from toolwise.ports import Sampling, Step, Turn
@@ -24,8 +26,6 @@ from toolwise.types import (
     content_key,
 )
 
-_RETRIES = 3
-"""Further turns asked for when a call breaks the tool's full schema."""
 _YIELDS = 3
 """Rounds of the event loop to wait for more requests before a batch runs."""
 
@@ -65,19 +65,22 @@ class LocalPolicy:
 
     async def _decide(self, turn: Turn) -> Step:
         offer = Offer(turn.tools)
+        tools = {tool.id: tool for tool in turn.tools}
         functions = offer.functions()
         schemas = {function["function"]["name"]: function["function"]["parameters"] for function in functions}
         messages = [_shown(message, offer, schemas) for message in turn.path]
         sampling = Sampling(max_tokens=self.max_tokens, seed=turn.seed)
         avoid = {self.model.turn_tokens(_shown(sibling[0], offer, schemas)) for sibling in turn.siblings if sibling}
-        for _ in range(1 + _RETRIES):
-            written = await self._write(Request(messages, functions, sampling, frozenset(avoid)))
-            step = self._step(written, turn, offer)
-            if step.stop is not StopReason.UNPARSABLE or written.turn is None:
-                break
-            # What the model is shown leaves out patterns and the like: take the likeliest turn that is not this one.
-            avoid.add(self.model.turn_tokens(_shown(_message(written.turn, turn, offer), offer, schemas)))
-        return step
+        stated = Stated(turn.path, functions)
+
+        def doubt(written: ParsedTurn) -> float:
+            calls = _message(written, turn, offer).tool_calls
+            if not all(self._valid(tools[call.name], call) for call in calls):
+                return math.inf
+            return stated.doubt(calls)
+
+        written = await self._write(Request(messages, functions, sampling, frozenset(avoid), doubt))
+        return self._step(written, turn, offer)
 
     async def _write(self, request: Request) -> Written:
         future: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
@@ -111,9 +114,6 @@ class LocalPolicy:
             exhausted = bool(turn.siblings)
             return Step(Message(role=Role.ASSISTANT), StopReason.GAVE_UP if exhausted else StopReason.UNPARSABLE)
         message = _message(written.turn, turn, offer)
-        tools = {tool.id: tool for tool in turn.tools}
-        if not all(self._valid(tools[call.name], call) for call in message.tool_calls):
-            return Step(Message(role=Role.ASSISTANT, content=written.turn.content), StopReason.UNPARSABLE)
         if any(_same(call, made) for call in message.tool_calls for made in _made(turn.path)):
             return Step(Message(role=Role.ASSISTANT), StopReason.GAVE_UP)
         return Step(message)

@@ -15,18 +15,25 @@ def simulated_world(tools: ToolsetSource) -> World:
     return SimulatedWorld(tools)
 
 
-def model_policy(folder: Path, name: str = "model") -> Policy:
-    """A trained (or untrained) compact model as a policy. Raises MissingExtraError, DataError."""
+def model_policy(folder: Path, name: str = "model", threads: int | None = None) -> Policy:
+    """A trained (or untrained) compact model as a policy; `threads` are set for the whole process.
+
+    Raises MissingExtraError, DataError.
+    """
     require_training("running a local model")
+    import torch
+
     from toolwise.llm.local import LocalModel
     from toolwise.llm.policy import LocalPolicy
 
+    if threads:
+        torch.set_num_threads(threads)
     return LocalPolicy(LocalModel(folder), name=name)
 
 
-def baseline_policies() -> list[Policy]:
-    """What every model is compared with, besides itself before training."""
-    return [NullPolicy(), NearestToolPolicy()]
+def baseline_policies() -> dict[str, Policy]:
+    """What every model is compared with, besides itself before training; by name."""
+    return {policy.name: policy for policy in (NullPolicy(), NearestToolPolicy())}
 
 
 def require_training(feature: str) -> None:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from toolwise.catalog import CatalogFile, open_catalog
 from toolwise.corpus import read_tasks
-from toolwise.errors import ToolwiseError
+from toolwise.errors import RunError, ToolwiseError
 from toolwise.evaluation import TaskResult, exact_call, passed, scoreboard, valid_call
 from toolwise.evaluation.settings import EvaluationConfig
 from toolwise.pipelines.assemble import baseline_policies, model_policy, simulated_world
 from toolwise.pipelines.context import Context
-from toolwise.ports import Policy, Progress, Tools, World
+from toolwise.pipelines.parallel import run_shards
+from toolwise.ports import Policy, Tools, World
 from toolwise.search import SearchConfig, Strategy, search
-from toolwise.store import Row, Rows, RowStatus
+from toolwise.store import Rows, RowStatus
 from toolwise.types import Json, Message, Outcome, Role, Split, Task, ToolCall, Trajectory, Verdict
 from toolwise.verification import Verifier
 
@@ -24,7 +25,27 @@ STAGE = "evaluate"
 CANDIDATES = 4
 """Call accuracy is measured on single-call tasks with so many candidates."""
 SINGLE = "single"
+MOST_WORKERS = 4
+"""Each process holds a model and a part of the catalog."""
 HELD_OUT = (Split.SEEN_TOOLSET, Split.UNSEEN_TOOLSET, Split.UNSEEN_CATEGORY)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """An agent and the tasks of a split that it attempts together."""
+
+    agent: str
+    folder: Path | None
+    """The model's folder; none for an agent that is no model."""
+    split: Split
+    start: int
+    tasks: tuple[Task, ...]
+    catalog: Path
+    config: EvaluationConfig
+
+    @property
+    def key(self) -> str:
+        return f"{self.agent}/{self.split.value}/{self.start}"
 
 
 @dataclass(frozen=True)
@@ -87,38 +108,56 @@ def task_result(tools: Tools, react: Attempt, dfsdt: Attempt) -> TaskResult:
 def evaluate_agents(context: Context, catalog: Path, accepted: Path, config: EvaluationConfig) -> Json:
     """The trained model and every baseline on the held-out tasks: agent -> split -> metric name -> metric.
 
-    An agent's split that was finished before a kill is read from the run's rows, not attempted again.
+    What was finished before a kill is read from the run's rows, not attempted again.
     """
-    held = [task for task in read_tasks(accepted) if task.provenance.split in HELD_OUT]
-    by_split = {split: [task for task in held if task.provenance.split is split] for split in HELD_OUT}
-    tools = open_catalog(catalog)
-    agents = [("model", context.path("model")), ("untrained", context.path("model", "untrained"))]
-    policies = [*baseline_policies(), *(model_policy(folder, name) for name, folder in agents)]
+    jobs = {job.key: job for job in _jobs(catalog, accepted, context.path("model"), config)}
     rows = context.run.rows(STAGE)
-    rows.add(f"{policy.name}/{split.value}" for policy in policies for split in HELD_OUT)
-    pending = rows.pending()
-    for done, key in enumerate(pending):
-        context.observer(Progress(STAGE, done, len(pending), key))
-        name, _, split = key.partition("/")
-        policy = next(policy for policy in policies if policy.name == name)
-        tasks = by_split[Split(split)][: config.baseline_tasks if name == "untrained" else None]
-        rows.finish(Row(key, RowStatus.DONE, asyncio.run(_attempt_split(tasks, policy, tools, config))))
-    context.observer(Progress(STAGE, len(pending), len(pending)))
+    workers = min(MOST_WORKERS, context.processes)
+    run_shards(rows, jobs, _attempt_part, stage=STAGE, workers=workers, observer=context.observer)
     return _collect(rows)
 
 
+def _jobs(catalog: Path, accepted: Path, model: Path, config: EvaluationConfig) -> Iterator[_Job]:
+    """Every agent on every split in parts; the slowest agents first, so that no process is left alone at the end."""
+    held = [task for task in read_tasks(accepted) if task.provenance.split in HELD_OUT]
+    agents = {"model": model, "untrained": model / "untrained", **dict.fromkeys(baseline_policies())}
+    for agent, folder in agents.items():
+        for split in HELD_OUT:
+            tasks = [task for task in held if task.provenance.split is split]
+            tasks = tasks[: config.baseline_tasks if agent == "untrained" else None]
+            for start in range(0, len(tasks), config.concurrency):
+                part = tuple(tasks[start : start + config.concurrency])
+                yield _Job(agent, folder, split, start, part, catalog, config)
+
+
 def _collect(rows: Rows) -> Json:
-    agents: dict[str, dict[str, Json]] = {}
-    samples: list[Json] = []
+    results: dict[str, dict[str, list[TaskResult]]] = {}
+    samples: dict[tuple[str, str], list[Json]] = {}
     for row in rows:
-        name, _, split = row.key.partition("/")
-        scores = scoreboard([TaskResult(**result) for result in row.value["results"]])
-        agents.setdefault(name, {})[split] = {key: metric.model_dump() for key, metric in scores.items()}
-        samples += [{**sample, "agent": name, "split": split} for sample in row.value["samples"]]
-    return {"agents": agents, "samples": samples}
+        if row.status is RowStatus.FAILED:
+            raise RunError(f"evaluating {row.key} failed: {row.value['error']}")
+        name, split, _ = row.key.split("/")
+        results.setdefault(name, {}).setdefault(split, []).extend(TaskResult(**r) for r in row.value["results"])
+        samples.setdefault((name, split), []).extend(row.value["samples"])
+    agents = {
+        name: {
+            split: {key: m.model_dump() for key, m in scoreboard(of_split).items()}
+            for split, of_split in splits.items()
+        }
+        for name, splits in results.items()
+    }
+    shown = [{**sample, "agent": name, "split": split} for (name, split), of in samples.items() for sample in of]
+    return {"agents": agents, "samples": shown}
 
 
-async def _attempt_split(tasks: Sequence[Task], policy: Policy, tools: CatalogFile, config: EvaluationConfig) -> Json:
+def _attempt_part(job: _Job) -> Json:
+    """One agent on some tasks of a split, in a process of its own."""
+    policy = baseline_policies()[job.agent] if job.folder is None else model_policy(job.folder, job.agent, threads=1)
+    return asyncio.run(_attempt(job, policy, open_catalog(job.catalog)))
+
+
+async def _attempt(job: _Job, policy: Policy, tools: CatalogFile) -> Json:
+    config = job.config
     world = simulated_world(tools)
     attempts: dict[Strategy, list[Attempt]] = {}
     for strategy in (Strategy.REACT, Strategy.DFSDT):
@@ -130,11 +169,12 @@ async def _attempt_split(tasks: Sequence[Task], policy: Policy, tools: CatalogFi
             attempts=1,
             seed=config.seed,
         )
-        attempts[strategy] = await attempt_all(tasks, policy, world, tools, settings, config.concurrency)
+        attempts[strategy] = await attempt_all(job.tasks, policy, world, tools, settings, config.concurrency)
     pairs = list(zip(attempts[Strategy.REACT], attempts[Strategy.DFSDT], strict=True))
+    shown = pairs[: config.samples] if job.start == 0 else []
     return {
         "results": [_fields(task_result(tools, react, dfsdt)) for react, dfsdt in pairs],
-        "samples": [_sample(attempt) for react, dfsdt in pairs[: config.samples] for attempt in (react, dfsdt)],
+        "samples": [_sample(attempt) for pair in shown for attempt in pair],
     }
 
 
