@@ -77,7 +77,7 @@ class TurnSearch:
         if best.worth == best.score and best is self.endings[0]:
             return []
         room = min(AT_ONCE, MAX_TURNS - len(self.endings))
-        roads = []
+        roads: list[Road] = []
         while len(roads) < room and self._open and -self._open[0][0] > best.worth:
             score, tokens = heapq.heappop(self._open)
             roads.append(Road(-score, tokens))
