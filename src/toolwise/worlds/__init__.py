@@ -1,8 +1,24 @@
 """Worlds: where tools run."""
 
 from toolwise.worlds.faults import FaultConfig, FaultyWorld
+from toolwise.worlds.layered import Layer, LayeredWorld, LayerRule
+from toolwise.worlds.record import CallRecord
+from toolwise.worlds.replay import RecordingWorld, ReplayWorld
 from toolwise.worlds.responses import ResponseLimits
 from toolwise.worlds.simulated import SimulatedSession, SimulatedWorld
 from toolwise.worlds.tooling import ToolsetSource
 
-__all__ = ["FaultConfig", "FaultyWorld", "ResponseLimits", "SimulatedSession", "SimulatedWorld", "ToolsetSource"]
+__all__ = [
+    "CallRecord",
+    "FaultConfig",
+    "FaultyWorld",
+    "Layer",
+    "LayerRule",
+    "LayeredWorld",
+    "RecordingWorld",
+    "ReplayWorld",
+    "ResponseLimits",
+    "SimulatedSession",
+    "SimulatedWorld",
+    "ToolsetSource",
+]

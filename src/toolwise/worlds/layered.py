@@ -1,0 +1,213 @@
+"""Worlds in layers: the record, then the real tool, then a model or the simulation in its place."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from toolwise.config import Config
+from toolwise.errors import WorldError
+from toolwise.ports import Session, World
+from toolwise.types import Json, Observation, ObservationSource, Task, ToolCall, ToolErrorKind
+from toolwise.worlds.call_keys import call_key
+from toolwise.worlds.persistent import PersistentMap
+from toolwise.worlds.record import CallRecord, Moment
+from toolwise.worlds.replay import Branch, KnownReads, recorded_call
+from toolwise.worlds.tooling import ToolsetSource
+
+OUT_OF_REACH = frozenset(
+    {
+        ToolErrorKind.CONNECTION,
+        ToolErrorKind.TIMEOUT,
+        ToolErrorKind.UNAUTHORIZED,
+        ToolErrorKind.RATE_LIMITED,
+        ToolErrorKind.SERVER,
+        ToolErrorKind.MALFORMED,
+        ToolErrorKind.REFUSED,
+        ToolErrorKind.UNKNOWN_TOOL,
+    }
+)
+"""Errors that say nothing about the request. What a tool itself has to say (invalid arguments, not found, conflict)
+is an answer, and is never replaced."""
+
+
+class LayerRule(Config):
+    """When the next layer is asked."""
+
+    falls_through: frozenset[ToolErrorKind] = OUT_OF_REACH
+    exact: bool = False
+    """Let the record answer only what was recorded at the same moment of a branch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A world, and whether all its sessions act on the same outside service."""
+
+    world: World
+    shared: bool = False
+    """Identical concurrent reads are then made once, whoever asks."""
+
+
+class LayeredWorld:
+    """Asks its layers in order until one has an answer; real answers go on record, and no others.
+
+    The virtual API server of StableToolBench (arXiv 2403.07714), with canonical keys, an answer's source on every
+    observation, and a record that holds only what was real. A toolset whose layer answered a call that may have
+    changed something is not handed back to an earlier layer in that branch: what was created in the simulation is
+    looked for in the simulation.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        tools: ToolsetSource,
+        *,
+        record: CallRecord | None = None,
+        rule: LayerRule | None = None,
+    ) -> None:
+        if not layers:
+            raise ValueError("a layered world needs at least one layer")
+        self.layers = tuple(layers)
+        self.record = record
+        self.rule = rule or LayerRule()
+        self.reads = KnownReads(tools)
+        self.flights = Flights()
+        names = [layer.world.name for layer in layers]
+        self.name = ">".join(["replay", *names] if record is not None else names)
+        self.can_fork = all(layer.world.can_fork for layer in layers)
+
+    def open(self, task: Task) -> LayeredSession:
+        """A fresh session; a layer's own session is opened when it is first asked."""
+        return LayeredSession(self, task)
+
+
+class Flights:
+    """Reads that are under way, so that an identical one waits for the same answer."""
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[int, str], asyncio.Task[Observation]] = {}
+
+    async def join(self, layer: int, key: str, session: Session, call: ToolCall) -> Observation:
+        """The answer to the call, made once however many ask at the same time."""
+        loop = asyncio.get_running_loop()
+        name = (layer, f"{id(loop)}/{key}")
+        flight = self._open.get(name)
+        if flight is None:
+            flight = loop.create_task(_ask(session, call))
+            self._open[name] = flight
+            flight.add_done_callback(lambda _: self._open.pop(name, None))
+        return await asyncio.shield(flight)  # one who stops waiting does not stop the others
+
+
+async def _ask(session: Session, call: ToolCall) -> Observation:
+    return await session.call(call)
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    inner: tuple[object, ...]
+    """One a layer; `_AT_START` where its session was not open yet."""
+    branch: Branch
+    floors: PersistentMap[int]
+
+
+_AT_START = object()
+
+
+class LayeredSession:
+    """One run of one task through all layers."""
+
+    def __init__(self, world: LayeredWorld, task: Task) -> None:
+        self._world = world
+        self._task = task
+        self._sessions: list[Session | None] = [None] * len(world.layers)
+        self._starts: list[object] = [None] * len(world.layers)
+        self._branch = Branch(task.key)
+        self._floors: PersistentMap[int] = PersistentMap()
+        """Toolset -> the first layer that may still answer for it."""
+
+    async def call(self, call: ToolCall) -> Observation:
+        """The first layer's answer that stands. Raises RunError if the record cannot be written."""
+        toolset = call.name.partition(".")[0]
+        read = self._world.reads(call.name)
+        moment = self._branch.moment(call_key(call))
+        self._branch = self._branch.then(moment, read=read)
+        floor = self._floors.get(toolset) or 0
+        known = self._recorded(call, moment, exact=floor > 0)
+        if known is not None:
+            return known
+        seen, at = await self._ask_from(floor, call, moment.key, read=read)
+        if not read:
+            self._floors = self._floors.set(toolset, max(at, self._floors.get(toolset) or 0))
+        if self._world.record is not None and (entry := recorded_call(call, moment, seen, read=read)):
+            self._world.record.append(entry)
+        return seen
+
+    def _recorded(self, call: ToolCall, moment: Moment, *, exact: bool) -> Observation | None:
+        record, rule = self._world.record, self._world.rule
+        offered = not self._task.candidates or call.name in self._task.candidates
+        if record is None or not offered:
+            return None
+        found = record.find(moment, exact=exact or rule.exact)
+        if found is None or found.error in rule.falls_through:
+            return None
+        return found.model_copy(update={"source": ObservationSource.RECORDED})
+
+    async def _ask_from(self, floor: int, call: ToolCall, key: str, *, read: bool) -> tuple[Observation, int]:
+        """(the answer, the layer that gave it)."""
+        layers = self._world.layers
+        at = floor
+        while True:
+            session = self._session(at)
+            if read and layers[at].shared:
+                seen = await self._world.flights.join(at, key, session, call)
+            else:
+                seen = await session.call(call)
+            if seen.error not in self._world.rule.falls_through or at + 1 == len(layers):
+                return seen, at
+            at += 1
+
+    def _session(self, at: int) -> Session:
+        session = self._sessions[at]
+        if session is None:
+            world = self._world.layers[at].world
+            session = self._sessions[at] = world.open(self._task_of(at))
+            self._starts[at] = session.snapshot() if self._world.can_fork else None
+        return session
+
+    def _task_of(self, at: int) -> Task:
+        """The task with the layer's own part of the start state, where the state names its layers."""
+        start = self._task.world.start
+        names = [layer.world.name for layer in self._world.layers]
+        if not start or not set(start) <= set(names):
+            return self._task
+        spec = self._task.world.model_copy(update={"start": start.get(names[at]) or {}})
+        return self._task.model_copy(update={"world": spec})
+
+    def state(self) -> Mapping[str, Json]:
+        """Layer's name -> its state, where it has one."""
+        states = {}
+        for layer, session in zip(self._world.layers, self._sessions, strict=True):
+            if session is not None and (state := session.state()):
+                states[layer.world.name] = dict(state)
+        return states
+
+    def snapshot(self) -> object:
+        inner = tuple(_AT_START if session is None else session.snapshot() for session in self._sessions)
+        return _Snapshot(inner, self._branch, self._floors)
+
+    def restore(self, snapshot: object) -> None:
+        """Raises WorldError for something that is no snapshot of such a session."""
+        if not isinstance(snapshot, _Snapshot):
+            raise WorldError("this is no snapshot of a layered session; pass what snapshot() gave")
+        for at, inner in enumerate(snapshot.inner):
+            session = self._sessions[at]
+            if session is not None:
+                session.restore(self._starts[at] if inner is _AT_START else inner)
+        self._branch, self._floors = snapshot.branch, snapshot.floors
+
+    def prepare(self, call: ToolCall) -> None:
+        """Have every layer prepare what it can."""
+        for at in range(len(self._sessions)):
+            self._session(at).prepare(call)
