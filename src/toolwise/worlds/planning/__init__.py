@@ -1,0 +1,29 @@
+"""Exact worlds: BlocksWorld, Logistics and SpellAndWrite, with instances, optimal plans, PDDL import and variants."""
+
+from toolwise.worlds.planning.layout import Domain, Instance, InstanceError, Layout, Operator
+from toolwise.worlds.planning.pddl import PddlError, parse_problem, read_pddl
+from toolwise.worlds.planning.solver import Plan, TooHardError, solve
+from toolwise.worlds.planning.validator import check_plan
+from toolwise.worlds.planning.variants import DOMAINS, Variant, is_exact_world, open_variant
+from toolwise.worlds.planning.world import PlanningSession, PlanningWorld
+
+__all__ = [
+    "DOMAINS",
+    "Domain",
+    "Instance",
+    "InstanceError",
+    "Layout",
+    "Operator",
+    "PddlError",
+    "Plan",
+    "PlanningSession",
+    "PlanningWorld",
+    "TooHardError",
+    "Variant",
+    "check_plan",
+    "is_exact_world",
+    "open_variant",
+    "parse_problem",
+    "read_pddl",
+    "solve",
+]
