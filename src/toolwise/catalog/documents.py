@@ -1,9 +1,10 @@
-"""Bytes to JSON values: bounded reading, JSON, YAML and gzip, and telling the formats apart."""
+"""Bytes to JSON values: bounded reading of JSON, JSON lines, YAML and gzip, and the formats' names."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -15,6 +16,13 @@ MAX_BYTES = 128 * 1024 * 1024
 """A larger document, before or after decompression, is left out."""
 MAX_YAML_BYTES = 64 * 1024 * 1024
 """The same for YAML, whose parser is some forty times slower."""
+MAX_LINES = 1_000_000
+"""JSON lines with more lines are left out."""
+MAX_REPORTED = 1_000
+"""Rows of one document that are left out one by one; more are counted in one sentence."""
+
+_LINES = (".jsonl", ".ndjson")
+_GZIP = b"\x1f\x8b"
 
 
 class SourceFormat(StrEnum):
@@ -30,6 +38,22 @@ class SourceFormat(StrEnum):
     """A Google API discovery document."""
     AWS_SERVICE = "aws_service"
     """An AWS service model, as botocore ships them."""
+    OPENAI = "openai"
+    """OpenAI function tools: `{"type": "function", "function": {…}}` or the bare function."""
+    ANTHROPIC = "anthropic"
+    """Anthropic tools: name, description and `input_schema`."""
+    MCP = "mcp"
+    """The answer of an MCP server to `tools/list`, saved to a file."""
+    TOOLBENCH = "toolbench"
+    """RapidAPI tools as ToolBench crawled them, and the `api_list` of its and StableToolBench's instructions."""
+    TOOLALPACA = "toolalpaca"
+    """ToolAlpaca's standardised toolsets, with an OpenAPI document inside each."""
+    PUBLIC_APIS = "public_apis"
+    """The public-apis list: names, descriptions and categories of APIs, and no tools."""
+    BFCL = "bfcl"
+    """Berkeley Function-Calling Leaderboard: rows of a question and its functions."""
+    SEAL_TOOLS = "seal_tools"
+    """Seal-Tools: one tool a row, with parameters and responses in Python's type names."""
 
 
 class DocumentError(Exception):
@@ -55,9 +79,31 @@ def decompress(data: bytes) -> bytes:
     return content
 
 
-def parse(data: bytes, name: str) -> dict[str, Any]:
-    """A document's top-level object. Raises DocumentError."""
-    if name.endswith(".gz"):
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One parsed document: an object, or an array of rows."""
+
+    value: Any
+    name: str = ""
+    """The file's name without its folder and compression."""
+    lines: tuple[int, ...] = ()
+    """For JSON lines, the number of the line on which each row stands."""
+    bad_lines: tuple[tuple[int, str], ...] = field(default=())
+    """Lines that are not JSON: number, what is wrong."""
+
+    def rows(self) -> Iterator[tuple[str, Any]]:
+        """Each row with where it is: `line 7` of JSON lines, else `row 7`; an object is its own only row."""
+        if not isinstance(self.value, list):
+            yield "", self.value
+            return
+        word, numbers = ("line", self.lines) if self.lines else ("row", range(1, len(self.value) + 1))
+        for number, row in zip(numbers, self.value, strict=True):
+            yield f"{word} {number}", row
+
+
+def parse(data: bytes, name: str) -> Document:
+    """A document's top-level object or array; JSON lines become an array. Raises DocumentError."""
+    if name.endswith(".gz") or data.startswith(_GZIP):
         data = decompress(data)
         name = name.removesuffix(".gz")
     if len(data) > MAX_BYTES:
@@ -65,17 +111,59 @@ def parse(data: bytes, name: str) -> dict[str, Any]:
     data = data.removeprefix(b"\xef\xbb\xbf")
     if not data.strip():
         raise DocumentError(LeftOutReason.MALFORMED, "the file is empty")
+    if name.lower().endswith(_LINES):
+        return _parse_lines(data, name)
     value = _parse_value(data, name)
-    if not isinstance(value, dict):
-        raise DocumentError(LeftOutReason.UNKNOWN_FORMAT, f"holds a {type(value).__name__}, not an object")
-    return value
+    if isinstance(value, Document):
+        return value
+    if not isinstance(value, dict | list):
+        raise DocumentError(LeftOutReason.UNKNOWN_FORMAT, f"holds a {type(value).__name__}, not an object or an array")
+    return Document(value, name)
+
+
+def _parse_lines(data: bytes, name: str) -> Document:
+    """JSON lines; a file so called that is one JSON value over several lines is read as that."""
+    rows: list[Any] = []
+    numbers: list[int] = []
+    bad: list[tuple[int, str]] = []
+    if data.count(b"\n") > MAX_LINES:
+        raise DocumentError(LeftOutReason.TOO_LARGE, f"more than {MAX_LINES:,} lines")
+    for number, line in enumerate(data.split(b"\n"), 1):
+        if not (line := line.strip()):
+            continue
+        try:
+            rows.append(orjson.loads(line))
+            numbers.append(number)
+        except orjson.JSONDecodeError as error:
+            bad.append((number, f"not valid JSON: {error}"))
+    if not rows:
+        try:
+            whole = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            raise DocumentError(LeftOutReason.MALFORMED, f"line {bad[0][0]}: {bad[0][1]}") from None
+        return Document(whole, name)
+    return Document(rows, name, tuple(numbers), tuple(bad))
+
+
+def _is_lines(data: bytes) -> bool:
+    """Does the first line hold a whole JSON object, with more after it?"""
+    first, _, rest = data.lstrip().partition(b"\n")
+    if not first.startswith(b"{") or not rest.strip():
+        return False
+    try:
+        orjson.loads(first)
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
 def _parse_value(data: bytes, name: str) -> Any:
-    if not name.endswith((".yaml", ".yml")):
+    if not name.lower().endswith((".yaml", ".yml")):
         try:
             return orjson.loads(data)
         except orjson.JSONDecodeError as error:
+            if _is_lines(data):
+                return _parse_lines(data, name)
             if data.lstrip()[:1] in b"{[" or name.endswith(".json"):
                 raise DocumentError(LeftOutReason.MALFORMED, f"not valid JSON: {error}") from error
     if len(data) > MAX_YAML_BYTES:
@@ -83,26 +171,3 @@ def _parse_value(data: bytes, name: str) -> Any:
     from toolwise.catalog.yaml_reader import read_yaml
 
     return read_yaml(data)
-
-
-def detect(document: Mapping[str, Any]) -> SourceFormat:
-    """The format of a document. Raises DocumentError for anything unknown."""
-    openapi = document.get("openapi")
-    if isinstance(openapi, (str, float)) and str(openapi).startswith("3."):
-        return SourceFormat.OPENAPI
-    if str(document.get("swagger", "")).startswith("2"):
-        return SourceFormat.SWAGGER
-    if document.get("discoveryVersion") or document.get("kind") == "discovery#restDescription":
-        return SourceFormat.GOOGLE_DISCOVERY
-    if isinstance(document.get("operations"), dict) and isinstance(document.get("metadata"), dict):
-        return SourceFormat.AWS_SERVICE
-    raise DocumentError(LeftOutReason.UNKNOWN_FORMAT, _what_else(document))
-
-
-def _what_else(document: Mapping[str, Any]) -> str:
-    if "openapi" in document:
-        return f"OpenAPI version {str(document['openapi'])[:20]!r}; 3.0 and 3.1 are supported"
-    if "swagger" in document:
-        return f"Swagger version {str(document['swagger'])[:20]!r}; 2.0 is the only one supported"
-    keys = ", ".join(str(key)[:20] for key in list(document)[:4])
-    return f"not OpenAPI, Swagger 2.0, Google discovery or an AWS service model (its keys: {keys or 'none'})"

@@ -7,6 +7,7 @@ more than reading it. `validity.check` compiles every schema, and reading a cata
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,19 +65,38 @@ class Draft:
     definitions: dict[str, Schema] = field(default_factory=dict)
     tools: list[dict[str, Any]] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
+    stub: bool = False
+    """It is to be kept without tools, for someone to write its documentation."""
+    merge_key: str = ""
+    """Drafts with the same key, of whichever documents, are one toolset; empty for a toolset of its own."""
+    original_names: dict[str, str] = field(default_factory=dict)
+    """Tool name -> its name in the document: what tells whether two drafts to be merged mean the same tool."""
 
     def leave_out(self, where: str, reason: LeftOutReason, detail: str) -> None:
         self.left_out.append(LeftOut(source=self.source, where=where, reason=reason, detail=detail[:300]))
 
 
+def _plain_letters(text: str) -> str:
+    """Letters without their accents and in their plain form; what has none stays, and is illegal in a name.
+
+    Only compatibility forms of Latin letters become Latin: a Cyrillic letter that looks like one does not.
+    """
+    if text.isascii():
+        return text
+    decomposed = unicodedata.normalize("NFKD", text[: 8 * MAX_NAME])
+    return "".join(c for c in decomposed if unicodedata.category(c) not in ("Mn", "Cf"))
+
+
 def slug(text: str, fallback: str = "toolset") -> str:
     """A toolset's name: lower case, digits, `_` and `-`."""
-    made = _RUN.sub("_", _ILLEGAL_IN_SLUG.sub("_", text.lower().replace("'", ""))).strip("_-")[:60].rstrip("_-")
+    text = _plain_letters(text).lower().replace("'", "")
+    made = _RUN.sub("_", _ILLEGAL_IN_SLUG.sub("_", text)).strip("_-")[:60].rstrip("_-")
     return made or fallback
 
 
 def legal_name(text: str) -> str:
-    """A tool's or a parameter's name with what is illegal made `_`; empty where nothing is left."""
+    """A tool's or a parameter's name in ASCII, with what is illegal made `_`; empty where nothing is left."""
+    text = _plain_letters(text)
     made = _ILLEGAL_IN_NAME.sub("_", text)
     return made if made == text and len(made) <= MAX_NAME else made.strip("_")[:MAX_NAME].strip("_.-")
 
@@ -102,6 +122,7 @@ class Names:
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
+        self._numbers: dict[str, int] = {}
 
     def give(self, wanted: str, alternatives: Iterable[str] = ()) -> str:
         """The first of the wanted names that is free, else the last with a number."""
@@ -110,9 +131,10 @@ class Names:
             if last and last not in self._taken:
                 self._taken.add(last)
                 return last
-        number = 2
+        number = self._numbers.get(last, 2)  # not from 2 again: ten thousand tools of one name would take seconds
         while f"{last}_{number}" in self._taken:
             number += 1
+        self._numbers[last] = number + 1
         self._taken.add(f"{last}_{number}")
         return f"{last}_{number}"
 
@@ -125,15 +147,13 @@ class Parameters:
         self.required: list[str] = []
         self.locations: dict[str, str] = {}
         self.wire_names: dict[str, str] = {}
+        self._names = Names()
 
     def add(self, wire: str, schema: Schema, location: ParameterLocation, required: bool) -> None:
         """Add a parameter; one whose name is taken is called `body_<name>` (or `query_…`, …)."""
         name = legal_name(wire) or "parameter"
-        if name in self.properties:
-            name = f"{'body' if location is ParameterLocation.WHOLE_BODY else location.value}_{name}"
-        base, number = name, 2
-        while name in self.properties:
-            name, number = f"{base}_{number}", number + 1
+        where = "body" if location is ParameterLocation.WHOLE_BODY else location.value
+        name = self._names.give(name, [f"{where}_{name}"])
         self.properties[name] = schema
         self.locations[name] = location.value
         if name != wire and location is not ParameterLocation.WHOLE_BODY:
