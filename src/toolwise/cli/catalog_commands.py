@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from toolwise.cli import export_commands, serve_commands
 from toolwise.cli.options import AsJson, Out
 from toolwise.cli.output import emit
 from toolwise.cli.progress import ProgressView
@@ -22,6 +23,8 @@ def register(app: typer.Typer) -> None:
     group.command("import")(import_)
     group.command("stats")(stats)
     group.command("show")(show)
+    serve_commands.register(group)
+    export_commands.register(group)
     app.add_typer(group, name="catalog")
 
 
