@@ -138,6 +138,9 @@ class Dialect:
             made["prefixItems"] = [self.convert(item, depth + 1) for item in items] or [{}]
         elif items is not None:
             made["items"] = self.convert(items, depth + 1)
+        prefix = schema.get("prefixItems")
+        if isinstance(prefix, list) and prefix and "prefixItems" not in made:
+            made["prefixItems"] = [self.convert(item, depth + 1) for item in prefix]
         more = schema.get("additionalProperties")
         if isinstance(more, bool):
             made["additionalProperties"] = more

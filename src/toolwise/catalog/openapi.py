@@ -104,7 +104,7 @@ def import_openapi(document: dict[str, Any], source: str) -> Draft:
     """An OpenAPI 3.0 or 3.1 document as a toolset. Raises DocumentError."""
     components = document["components"] if isinstance(document.get("components"), dict) else {}
     draft = new_draft(document, source, _servers(document), security_names(components.get("securitySchemes")))
-    draft.provider_category = provider_category(document)
+    draft.provider_category = draft.provider_category or provider_category(document)
     siblings = not str(document.get("openapi", "")).startswith("3.0")
     add_operations(document, draft, _OpenApiReader(Dialect(document, draft, siblings=siblings)))
     return draft

@@ -18,7 +18,7 @@ from toolwise.catalog.draft import (
     slug,
     without_version,
 )
-from toolwise.catalog.hints import http_hints
+from toolwise.catalog.extensions import apply_toolset_extension, operation_examples, operation_hints
 from toolwise.catalog.keywords import json_value, text
 from toolwise.catalog.left_out import LeftOutReason
 from toolwise.catalog.prose import FIELD_LIMIT, TOOL_LIMIT, operation_text, plain
@@ -68,7 +68,7 @@ def new_draft(document: dict[str, Any], source: str, servers: list[str], auth: l
     description = plain(info.get("description"), TOOL_LIMIT)
     tags = document.get("tags")
     names = [str(tag.get("name")) for tag in tags if isinstance(tag, dict)] if isinstance(tags, list) else []
-    return Draft(
+    draft = Draft(
         slug=slug(title, slug(stem)),
         source=source,
         title=title,
@@ -79,6 +79,8 @@ def new_draft(document: dict[str, Any], source: str, servers: list[str], auth: l
         servers=list(dict.fromkeys(servers))[:_MAX_SERVERS],
         auth=list(dict.fromkeys(auth)),
     )
+    apply_toolset_extension(info, draft)
+    return draft
 
 
 def _operations(document: dict[str, Any], dialect: Dialect, draft: Draft) -> Iterator[tuple[str, str, Any, list[Any]]]:
@@ -189,10 +191,10 @@ def _tool(
         "name": name,
         "description": operation_text(operation.get("summary"), operation.get("description")),
         "parameters": parameters.schema(),
-        "hints": http_hints(method, name),
-        "binding": parameters.http_binding(method, path, body.media_type if body else None),
+        "hints": operation_hints(operation, method, name),
+        "binding": parameters.http_binding(method, path.partition("#")[0], body.media_type if body else None),
     }
-    if examples := _examples(body, parameters):
+    if examples := operation_examples(operation) or _examples(body, parameters):
         tool["examples"] = examples
     returns = _returns(operation, reader)
     if returns is not None:

@@ -1,0 +1,69 @@
+"""Documentation composed from what the catalog says: no model, no network."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from toolwise.catalog.documentation.record import Author, Documentation
+from toolwise.catalog.documentation.rendering import function_documentation, render_plain
+from toolwise.catalog.documentation.specification import openapi_document
+from toolwise.text import first_sentence, phrase
+from toolwise.types import Toolset, content_key
+
+MAX_INTRODUCTION = 300
+"""Tokens of an introduction, estimated by `tokens`."""
+
+_PIECES = re.compile(r"[A-Za-z]{1,6}|\d{1,3}|[^\sA-Za-z\d]")
+
+
+def tokens(text: str) -> int:
+    """An estimate of a text's tokens that errs to the high side: six letters, three digits, or one mark each."""
+    return sum(1 for _ in _PIECES.finditer(text))
+
+
+def introduction(toolset: Toolset, limit: int = MAX_INTRODUCTION) -> str:
+    """What the toolset is and what its functions do, in under `limit` tokens; the last functions are only counted."""
+    title = toolset.title or toolset.name
+    about = first_sentence(toolset.introduction or toolset.description, 240)
+    text = f"{title}: {about}." if about else f"{title}."
+    if toolset.category:
+        text += f" Category: {toolset.category}."
+    many = len(toolset.tools)
+    text += f" It has {many} function{'' if many == 1 else 's'}:"
+    room = limit - tokens(text) - tokens(f" and {many} more.")
+    listed: list[str] = []
+    for number, tool in enumerate(toolset.tools, 1):
+        line = f" ({number}) {first_sentence(tool.description, 100) or phrase(tool.name)};"
+        room -= tokens(line)
+        if room <= 0:
+            break
+        listed.append(line)
+    text += "".join(listed).rstrip(";")
+    return text + (f"; and {many - len(listed)} more." if len(listed) < many else ".")
+
+
+def documented(toolset: Toolset, text: str, document: dict[str, Any], author: Author, tries: int = 0) -> Documentation:
+    """The five fields and what is rendered from them."""
+    return Documentation(
+        toolset=toolset.name,
+        name=toolset.title or toolset.name,
+        description=toolset.description,
+        introduction=text,
+        functions=function_documentation(document),
+        specification=document,
+        plain=render_plain(document),
+        author=author,
+        tries=tries,
+        key=source_key(toolset, author),
+    )
+
+
+def source_key(toolset: Toolset, author: Author, model: str = "") -> str:
+    """What a documentation depends on: the toolset's content, and who writes."""
+    return content_key("documentation", author.value, model, toolset.model_dump(mode="json", exclude={"source"}))
+
+
+def compose(toolset: Toolset) -> Documentation:
+    """The standard documentation of a toolset from its own texts and schemas; its specification is valid."""
+    return documented(toolset, introduction(toolset), openapi_document(toolset), Author.EMBEDDED)

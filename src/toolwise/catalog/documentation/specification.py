@@ -1,0 +1,242 @@
+"""A toolset as an OpenAPI 3.1 document (OpenAPI Specification 3.1.1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from toolwise.catalog.documentation.losses import Loss, Losses
+from toolwise.catalog.documentation.schemas import transformed
+from toolwise.catalog.draft import Names
+from toolwise.catalog.extensions import EXAMPLES_EXTENSION, HINTS_EXTENSION, TOOLSET_EXTENSION
+from toolwise.catalog.hints import http_hints
+from toolwise.errors import CatalogError
+from toolwise.schemas import Validator, reference_name
+from toolwise.types import HttpBinding, ParameterLocation, Schema, Tool, Toolset
+
+_JSON = "application/json"
+_METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
+_TEMPLATE = re.compile(r"\{([^{}/]+)\}")
+_ILLEGAL = re.compile(r"[^A-Za-z0-9._-]+")
+_MARKUP = re.compile(r"<(?=[A-Za-z/!])")
+_ENTITY = re.compile(r"&(?=[#\w]+;)")
+_IN_BODY = (ParameterLocation.BODY, ParameterLocation.WHOLE_BODY)
+
+
+def _prose(text: str) -> str:
+    """Plain text as CommonMark, the language of OpenAPI's descriptions: what looks like markup is escaped."""
+    return _MARKUP.sub("&lt;", _ENTITY.sub("&amp;", text))
+
+
+class _Schemas:
+    """Rewrites one toolset's schemas: references to components, and only what a strict validator accepts."""
+
+    def __init__(self, definitions: Mapping[str, Schema], losses: Losses) -> None:
+        self._definitions = definitions
+        self._losses = losses
+        names = Names()
+        self._names = {name: names.give(_ILLEGAL.sub("_", name) or "schema") for name in definitions}
+
+    def components(self) -> dict[str, Schema]:
+        return {self._names[name]: self.convert(schema) for name, schema in self._definitions.items()}
+
+    def convert(self, schema: Schema) -> Schema:
+        made: Schema = transformed(schema, self._change)
+        return made
+
+    def _change(self, schema: Schema, branch: bool) -> Schema:
+        self._refer(schema)
+        if isinstance(schema.get("description"), str):
+            schema["description"] = _prose(schema["description"])
+        if "default" in schema and not self._accepts_default(schema):
+            del schema["default"]
+            self._losses[Loss.INVALID_DEFAULT] += 1
+        return schema if branch else _with_known_required(schema)
+
+    def _refer(self, schema: Schema) -> None:
+        name = reference_name(schema)
+        if name is None:
+            return
+        if name in self._names:
+            schema["$ref"] = f"#/components/schemas/{self._names[name]}"
+        else:
+            del schema["$ref"]
+            self._losses[Loss.BROKEN_REFERENCE] += 1
+
+    def _accepts_default(self, schema: Schema) -> bool:
+        """Without looking through references: what they refer to holds no default of this schema's."""
+        local = transformed(schema, lambda part, _: {k: v for k, v in part.items() if k != "$ref"})
+        try:
+            return Validator({k: v for k, v in local.items() if k != "default"}, {}).is_valid(schema["default"])
+        except CatalogError:
+            return False
+
+
+def _with_known_required(schema: Schema) -> Schema:
+    """Validators want every required name among a schema's own properties; others move to a branch of `allOf`."""
+    required = schema.get("required")
+    properties = schema.get("properties") or {}
+    unknown = [name for name in required if name not in properties] if isinstance(required, list) else []
+    if not unknown:
+        return schema
+    known = [name for name in schema["required"] if name in properties]
+    made = {**schema, "required": known, "allOf": [*(schema.get("allOf") or ()), {"required": unknown}]}
+    if not known:
+        del made["required"]
+    return made
+
+
+class _Paths:
+    """Gives every operation a path and a method of its own."""
+
+    def __init__(self) -> None:
+        self.paths: dict[str, dict[str, Any]] = {}
+        self._shapes: dict[str, str] = {}
+
+    def add(self, path: str, method: str, name: str, operation: dict[str, Any]) -> None:
+        """Two paths that differ in their parameters' names alone are one to OpenAPI, and a path has each method once.
+
+        What collides gets the tool's name as a fragment, which no request carries; providers' own documents do it
+        where one address serves many operations.
+        """
+        known = self._shapes.setdefault(_TEMPLATE.sub("{}", path), path)
+        if known != path or method in self.paths.get(path, {}):
+            path = f"{path}#{name}"
+        self.paths.setdefault(path, {})[method] = operation
+
+
+def _http(tool: Tool) -> HttpBinding | None:
+    binding = tool.binding
+    if isinstance(binding, HttpBinding) and binding.method.lower() in _METHODS:
+        return binding
+    return None
+
+
+def _parameter(wire: str, where: str, schema: Schema, required: bool) -> dict[str, Any]:
+    made: dict[str, Any] = {"name": wire, "in": where}
+    if "description" in schema:
+        made["description"] = schema["description"]
+    if required or where == ParameterLocation.PATH:
+        made["required"] = True
+    made["schema"] = {key: value for key, value in schema.items() if key not in ("description", "readOnly")}
+    return made
+
+
+class _Operation:
+    """One tool with an HTTP binding as an operation."""
+
+    def __init__(self, tool: Tool, binding: HttpBinding, schemas: _Schemas, losses: Losses) -> None:
+        self.tool = tool
+        self.binding = binding
+        self._schemas = schemas
+        self._losses = losses
+        self.path = "/" + binding.path.partition("#")[0].lstrip("/")
+        self._in_path = set(_TEMPLATE.findall(self.path))
+
+    def _place(self, name: str) -> tuple[str, ParameterLocation]:
+        """The parameter's wire name and location; one of no known location goes where the method takes it."""
+        wire = self.binding.wire_names.get(name, name)
+        where = self.binding.locations.get(name)
+        if where is None:
+            where = ParameterLocation.QUERY if self.binding.method.upper() == "GET" else ParameterLocation.BODY
+        if where is ParameterLocation.PATH and wire not in self._in_path:
+            where = ParameterLocation.QUERY
+        return wire, where
+
+    def document(self) -> dict[str, Any]:
+        required = set(self.tool.required)
+        listed: dict[tuple[str, str], dict[str, Any]] = {}
+        body: dict[str, tuple[Schema, bool]] = {}
+        whole: tuple[Schema, bool] | None = None
+        for name, schema in self.tool.properties.items():
+            wire, where = self._place(name)
+            converted = self._schemas.convert(schema)
+            if where is ParameterLocation.WHOLE_BODY:
+                whole = (converted, name in required)
+            elif where is ParameterLocation.BODY:
+                body[wire] = ({k: v for k, v in converted.items() if k != "readOnly"}, name in required)
+            elif (wire, where.value) in listed:
+                self._losses[Loss.PARAMETER] += 1
+            else:
+                listed[wire, where.value] = _parameter(wire, where.value, converted, name in required)
+        for wire in _TEMPLATE.findall(self.path):  # a template needs its parameter
+            listed.setdefault((wire, "path"), _parameter(wire, "path", {"type": "string"}, True))
+        made: dict[str, Any] = {"parameters": list(listed.values())} if listed else {}
+        if whole is not None:
+            made["requestBody"] = self._body(*whole)
+        elif body:
+            needed = [wire for wire, (_, must) in body.items() if must]
+            schema = {"type": "object", "properties": {wire: part for wire, (part, _) in body.items()}}
+            made["requestBody"] = self._body({**schema, **({"required": needed} if needed else {})}, bool(needed))
+        return made
+
+    def _body(self, schema: Schema, required: bool) -> dict[str, Any]:
+        content = {self.binding.media_type or _JSON: {"schema": schema}}
+        return {"required": True, "content": content} if required else {"content": content}
+
+
+def _call(tool: Tool, schemas: _Schemas) -> dict[str, Any]:
+    """The request of a tool that is not called by HTTP: its arguments as a JSON object."""
+    if not tool.properties:
+        return {}
+    keys = ("properties", "required", "additionalProperties", "allOf", "anyOf", "oneOf", "$ref")
+    schema = schemas.convert({key: value for key, value in tool.parameters.items() if key in keys})
+    content = {_JSON: {"schema": {"type": "object", **schema}}}
+    return {"required": True, "content": content} if tool.required else {"content": content}
+
+
+def _operation(tool: Tool, method: str, schemas: _Schemas) -> dict[str, Any]:
+    """What operations of both kinds have."""
+    made: dict[str, Any] = {"operationId": tool.name}
+    if tool.description:
+        made["description"] = _prose(tool.description)
+    hints = tool.hints.model_dump(exclude_none=True)
+    if hints != http_hints(method, tool.name):
+        made[HINTS_EXTENSION] = hints
+    if tool.examples:
+        made[EXAMPLES_EXTENSION] = list(tool.examples)
+    success: dict[str, Any] = {"description": "Success"}
+    if tool.returns is not None:
+        success["content"] = {_JSON: {"schema": schemas.convert(tool.returns)}}
+    made["responses"] = {"200": success}
+    return made
+
+
+def _info(toolset: Toolset) -> dict[str, Any]:
+    info: dict[str, Any] = {"title": toolset.title or toolset.name, "version": "1"}
+    if toolset.description:
+        info["description"] = _prose(toolset.description)
+    details = toolset.model_dump(include={"name", "category", "family", "introduction"})
+    details |= {"collections": list(toolset.collections), "auth": list(toolset.auth)}
+    info[TOOLSET_EXTENSION] = {key: value for key, value in details.items() if value}
+    return info
+
+
+def openapi_document(toolset: Toolset, losses: Losses | None = None) -> dict[str, Any]:
+    """The toolset as one valid OpenAPI 3.1 document; counts into `losses` what it cannot hold.
+
+    An operation's id is the tool's name. A tool without an HTTP binding is `POST /<name>` with a JSON body.
+    """
+    losses = Losses() if losses is None else losses
+    schemas = _Schemas(toolset.definitions, losses)
+    paths = _Paths()
+    for tool in toolset.tools:
+        binding = _http(tool)
+        if binding is None:
+            losses[Loss.BINDING] += tool.binding is not None
+            body = _call(tool, schemas)
+            operation = {**_operation(tool, "POST", schemas), **({"requestBody": body} if body else {})}
+            paths.add(f"/{tool.name}", "post", tool.name, operation)
+            continue
+        made = _Operation(tool, binding, schemas, losses)
+        head = _operation(tool, binding.method, schemas)
+        responses = head.pop("responses")
+        paths.add(made.path, binding.method.lower(), tool.name, {**head, **made.document(), "responses": responses})
+    document: dict[str, Any] = {"openapi": "3.1.0", "info": _info(toolset)}
+    if toolset.servers:
+        document["servers"] = [{"url": url} for url in toolset.servers]
+    document["paths"] = paths.paths
+    if toolset.definitions:
+        document["components"] = {"schemas": schemas.components()}
+    return document
