@@ -2,6 +2,7 @@
 
 from toolwise.worlds.faults import FaultConfig, FaultyWorld
 from toolwise.worlds.layered import Layer, LayeredWorld, LayerRule
+from toolwise.worlds.llm import ExecutorConfig, LlmWorld
 from toolwise.worlds.record import CallRecord
 from toolwise.worlds.replay import RecordingWorld, ReplayWorld
 from toolwise.worlds.responses import ResponseLimits
@@ -10,11 +11,13 @@ from toolwise.worlds.tooling import ToolsetSource
 
 __all__ = [
     "CallRecord",
+    "ExecutorConfig",
     "FaultConfig",
     "FaultyWorld",
     "Layer",
     "LayerRule",
     "LayeredWorld",
+    "LlmWorld",
     "RecordingWorld",
     "ReplayWorld",
     "ResponseLimits",
