@@ -4,6 +4,8 @@ from toolwise.types.base import Frozen, Json, Schema, canonical_json, content_ke
 from toolwise.types.examples import (
     ChatMessage,
     FunctionTool,
+    MetaTaskExample,
+    MetaTaskKind,
     Observed,
     PreferencePair,
     RetrievalPair,
@@ -57,6 +59,8 @@ __all__ = [
     "Json",
     "McpBinding",
     "Message",
+    "MetaTaskExample",
+    "MetaTaskKind",
     "Metric",
     "Node",
     "Observation",

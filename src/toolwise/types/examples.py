@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
-from toolwise.types.base import Frozen
+from toolwise.types.base import Frozen, Json
+from toolwise.types.messages import ToolCall
 from toolwise.types.observations import FaultKind, ObservationSource, ToolErrorKind
-from toolwise.types.tasks import Split
+from toolwise.types.tasks import Split, WorldSpec
 
 ChatMessage = dict[str, Any]
 """OpenAI chat shape; a tool call's `arguments` is a JSON object, never a string."""
@@ -59,3 +61,58 @@ class RetrievalPair(Frozen):
     """Tool ids."""
     sources: tuple[ObservationSource, ...] = ()
     """Where the answers came from when the request was carried out, sorted; empty where it was not."""
+
+
+class MetaTaskKind(StrEnum):
+    """What is masked of an executed transition: state s, call a, state s' (MetaTool, 2407.12871, section 3)."""
+
+    EFFECT = "effect"
+    """Given s and a: which s'?"""
+    DECISION = "decision"
+    """Given s and s': which a? Any call that leads there is right."""
+    REVERSION = "reversion"
+    """Given a and s': which s? Any state from which the call leads there is right."""
+    INPUT_BOUNDARY = "input_boundary"
+    """Given s and a: can the call run?"""
+    OUTPUT_BOUNDARY = "output_boundary"
+    """Given s and a candidate: can it be reached within k calls?"""
+    COUNTERFACT = "counterfact"
+    """Given calls and their outcome, but no state before it: the outcome, had one call been another."""
+    ERROR_KIND = "error_kind"
+    """Extension of ours. Given s and a call that fails: with which kind of error?"""
+    VIOLATED_PRECONDITION = "violated_precondition"
+    """Extension of ours. Given s and a call that fails: which precondition is violated?"""
+
+
+class MetaTaskExample(Frozen):
+    """A question about tools, made from executions and answered by them; all that is needed to execute it again."""
+
+    key: str
+    """Content hash of what the question shows, whatever its wording."""
+    kind: MetaTaskKind
+    split: Split
+    world: WorldSpec
+    """`start` is the state before the first of `calls`; hidden where the question asks for it or withholds it."""
+    tools: tuple[str, ...]
+    """Ids of the tools that the question is about."""
+    question: str
+    answer: str
+    """One right answer, in the form that the question asks for."""
+    calls: tuple[ToolCall, ...] = ()
+    """The calls given or asked for; for a reachable output boundary a way there, for another the calls to choose from."""
+    after: Json = None
+    """The outcome of `calls` (or the candidate): a state, or the outline of an observation."""
+    changed: int | None = None
+    """Counterfact: index of the call that is replaced."""
+    instead: ToolCall | None = None
+    """Counterfact: what replaces it."""
+    otherwise: Json = None
+    """Counterfact: the outcome then."""
+    steps: int = 0
+    """Output boundary: the most calls allowed."""
+    positive: bool | None = None
+    """Boundary tasks: the label."""
+    reason: str = ""
+    """What makes a negative: the violated precondition, or the corrupted fact. Counterfact: what was varied."""
+    exploration: str = ""
+    """Which exploration found it: `random`, `coverage` or `solution`."""
