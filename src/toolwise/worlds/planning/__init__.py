@@ -3,6 +3,7 @@
 from toolwise.worlds.planning.layout import Domain, Instance, InstanceError, Layout, Operator
 from toolwise.worlds.planning.pddl import PddlError, parse_problem, read_pddl
 from toolwise.worlds.planning.solver import Plan, TooHardError, solve
+from toolwise.worlds.planning.subject import SIZES, PlanningSubject
 from toolwise.worlds.planning.validator import check_plan
 from toolwise.worlds.planning.variants import DOMAINS, Variant, is_exact_world, open_variant
 from toolwise.worlds.planning.world import PlanningSession, PlanningWorld
@@ -16,7 +17,9 @@ __all__ = [
     "Operator",
     "PddlError",
     "Plan",
+    "SIZES",
     "PlanningSession",
+    "PlanningSubject",
     "PlanningWorld",
     "TooHardError",
     "Variant",
