@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -55,6 +56,25 @@ def write_json(path: Path, value: Json) -> None:
     options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
     with write_atomic(path) as file:
         file.write(orjson.dumps(value, option=options))
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Append a line (given without its newline) in one piece, under the file's lock: any number of processes may.
+
+    What a killed writer left without an end gets one first. Raises OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        size = os.fstat(descriptor).st_size
+        text = line + b"\n"
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            text = b"\n" + text
+        while text:
+            text = text[os.write(descriptor, text) :]
+    finally:
+        os.close(descriptor)  # which unlocks it
 
 
 def read_json(path: Path) -> Json:

@@ -1,5 +1,6 @@
 """Worlds: where tools run."""
 
+from toolwise.worlds.compression import CompressedWorld, CompressionConfig, CompressionRule
 from toolwise.worlds.faults import FaultConfig, FaultyWorld
 from toolwise.worlds.layered import Layer, LayeredWorld, LayerRule
 from toolwise.worlds.llm import ExecutorConfig, LlmWorld
@@ -11,6 +12,9 @@ from toolwise.worlds.tooling import ToolsetSource
 
 __all__ = [
     "CallRecord",
+    "CompressedWorld",
+    "CompressionConfig",
+    "CompressionRule",
     "ExecutorConfig",
     "FaultConfig",
     "FaultyWorld",

@@ -30,6 +30,8 @@ OUT_OF_REACH = frozenset(
 )
 """Errors that say nothing about the request. What a tool itself has to say (invalid arguments, not found, conflict)
 is an answer, and is never replaced."""
+_NOT_MINE = frozenset({ToolErrorKind.UNKNOWN_TOOL})
+"""What a layer says to a tool that is none of its own."""
 
 
 class LayerRule(Config):
@@ -155,18 +157,20 @@ class LayeredSession:
         return found.model_copy(update={"source": ObservationSource.RECORDED})
 
     async def _ask_from(self, floor: int, call: ToolCall, key: str, *, read: bool) -> tuple[Observation, int]:
-        """(the answer, the layer that gave it)."""
+        """(the answer, the layer that gave it); where no layer has one, the first failure to have one, and `floor`."""
         layers = self._world.layers
-        at = floor
-        while True:
+        failures: list[tuple[Observation, int]] = []
+        for at in range(floor, len(layers)):
             session = self._session(at)
             if read and layers[at].shared:
                 seen = await self._world.flights.join(at, key, session, call)
             else:
                 seen = await session.call(call)
-            if seen.error not in self._world.rule.falls_through or at + 1 == len(layers):
+            if seen.error not in self._world.rule.falls_through:
                 return seen, at
-            at += 1
+            failures.append((seen, floor))
+        telling = (failure for failure in failures if failure[0].error not in _NOT_MINE)
+        return next(telling, failures[-1])
 
     def _session(self, at: int) -> Session:
         session = self._sessions[at]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +12,7 @@ import orjson
 from pydantic import ValidationError
 
 from toolwise.errors import RunError
+from toolwise.files import append_line
 from toolwise.types import Frozen, Json, Observation, ToolErrorKind
 
 _TRANSIENT = frozenset({ToolErrorKind.TIMEOUT, ToolErrorKind.CONNECTION, ToolErrorKind.RATE_LIMITED})
@@ -73,15 +72,9 @@ class CallRecord:
 
     def append(self, call: RecordedCall) -> None:
         """Add a call. Raises RunError if the file cannot be written."""
-        line = orjson.dumps(call.model_dump(mode="json"), option=orjson.OPT_APPEND_NEWLINE)
+        line = orjson.dumps(call.model_dump(mode="json"), option=orjson.OPT_NON_STR_KEYS)
         with self._lock, self._storage("write"):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-                _append(descriptor, line)
-            finally:
-                os.close(descriptor)  # which unlocks it
+            append_line(self.path, line)
 
     def find(self, moment: Moment, *, exact: bool = False) -> Observation | None:
         """The recorded answer that fits best; none where there is none (see `docs/worlds.md`).
@@ -146,15 +139,6 @@ class CallRecord:
             raise RunError(
                 f"cannot {doing} the record {self.path}: {error.strerror}; check the path and the free space"
             ) from error
-
-
-def _append(descriptor: int, line: bytes) -> None:
-    """Write a line in one piece; what a killed writer left without an end gets one first."""
-    size = os.fstat(descriptor).st_size
-    if size and os.pread(descriptor, 1, size - 1) != b"\n":
-        line = b"\n" + line
-    while line:
-        line = line[os.write(descriptor, line) :]
 
 
 def _lasting(calls: list[RecordedCall]) -> Observation:
