@@ -11,6 +11,7 @@ from toolwise.types import (
     Json,
     Message,
     Observation,
+    Schema,
     StopReason,
     Task,
     Tool,
@@ -34,6 +35,8 @@ class ChatRequest:
     messages: tuple[Message, ...]
     tools: tuple[FunctionTool, ...] = ()
     sampling: Sampling = Sampling()
+    answer_schema: Schema | None = None
+    """The answer must be one JSON document that this schema accepts; none for free text and calls."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""`toolwise tasks`, `solve`, `verify` and `corpus`: one arrow of the data flow each."""
+"""`toolwise tasks`, `verify` and `corpus`: one arrow of the data flow each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ Folder = Annotated[Path, typer.Argument(help="The folder that the step before th
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command("tasks")(tasks)
-    app.command("solve")(solve)
     app.command("verify")(verify)
     app.command("corpus")(corpus)
 
@@ -39,23 +38,6 @@ def tasks(
     with ProgressView() as view:
         document = make_tasks(catalog, out, (count, held_out), seed=seed, resume=resume, workers=workers, observer=view)
     emit(document, as_json, lambda result: _render("tasks", result, out))
-
-
-def solve(
-    tasks: Folder,
-    out: Out,
-    strategy: Annotated[str, typer.Option("--strategy", help="react, react@n or dfsdt.")] = "dfsdt",
-    seed: Seed = 0,
-    resume: Resume = False,
-    workers: Workers = 0,
-    as_json: AsJson = False,
-) -> None:
-    """Solve tasks by search; every attempt is kept as a tree."""
-    from toolwise.pipelines.verbs import solve_folder
-
-    with ProgressView() as view:
-        document = solve_folder(tasks, out, strategy, seed=seed, resume=resume, workers=workers, observer=view)
-    emit(document, as_json, lambda result: f"{result['trajectories']:,} trajectories -> {out}")
 
 
 def verify(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from enum import StrEnum
 
 import orjson
@@ -47,6 +47,12 @@ class Journal:
         with storage("effects"):
             found = self._connection.execute("SELECT value FROM effects WHERE key = ?", (key,)).fetchone()
         return None if found is None else (orjson.loads(found[0]),)
+
+    def values(self, kind: EffectKind) -> Iterator[Json]:
+        """The recorded results of one kind, in no particular order."""
+        with storage("effects"):
+            for (value,) in self._connection.execute("SELECT value FROM effects WHERE kind = ?", (kind.value,)):
+                yield orjson.loads(value)
 
     def __len__(self) -> int:
         (count,) = self._connection.execute("SELECT count(*) FROM effects").fetchone()

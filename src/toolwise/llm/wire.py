@@ -1,0 +1,183 @@
+"""OpenAI's chat-completions JSON: requests out, replies in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from toolwise.llm.faults import EndpointError, FaultKind, excerpt
+from toolwise.ports import ChatReply, ChatRequest
+from toolwise.types import Json, Message, Role, ToolCall
+
+CUT_OFF = "length"
+"""The finish reason of an answer that reached the limit of tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """An answer as read; a `problem` says what in it cannot be used, in words for the model."""
+
+    reply: ChatReply
+    cached_tokens: int = 0
+    problem: str = ""
+    raw: str = ""
+    """What the model wrote, where there is a problem."""
+
+    @property
+    def cut_off(self) -> bool:
+        return self.reply.finish_reason == CUT_OFF
+
+
+def asked(request: ChatRequest) -> dict[str, Json]:
+    """A request as OpenAI's JSON without the model's name: what is sent, and what a reply depends on.
+
+    Keys stand in the order that keeps prefixes stable: the tools and the standing messages come first.
+    """
+    sampling = request.sampling
+    body: dict[str, Json] = {}
+    if request.tools:
+        body["tools"] = request.tools
+    body["messages"] = [message_json(message) for message in request.messages]
+    if request.answer_schema is not None:
+        body["response_format"] = {
+            "type": "json_schema",
+            "json_schema": {
+                "name": str(request.answer_schema.get("title") or "answer"),
+                "schema": request.answer_schema,
+            },
+        }
+    body["temperature"] = sampling.temperature
+    body["max_tokens"] = sampling.max_tokens
+    body["seed"] = sampling.seed
+    return body
+
+
+def message_json(message: Message) -> dict[str, Json]:
+    """One message. A thought goes where models write theirs: into the content of the turn that calls."""
+    if message.role is Role.TOOL:
+        return {"role": "tool", "tool_call_id": message.tool_call_id, "content": message.content}
+    if message.role is not Role.ASSISTANT:
+        return {"role": message.role.value, "content": message.content}
+    if not message.tool_calls:
+        return {"role": "assistant", "content": message.content or message.thought}
+    return {
+        "role": "assistant",
+        "content": message.thought or message.content or None,
+        "tool_calls": [call_json(call) for call in message.tool_calls],
+    }
+
+
+def call_json(call: ToolCall) -> dict[str, Json]:
+    """One call; its arguments keep their order, so that a prefix once sent stays the same."""
+    arguments = orjson.dumps(call.arguments, option=orjson.OPT_NON_STR_KEYS).decode()
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
+
+
+def reply_json(reply: ChatReply) -> dict[str, Json]:
+    """A reply as the journal keeps it."""
+    return {
+        "message": reply.message.model_dump(mode="json", exclude_defaults=True),
+        "finish_reason": reply.finish_reason,
+        "prompt_tokens": reply.prompt_tokens,
+        "completion_tokens": reply.completion_tokens,
+    }
+
+
+def reply_from(value: Json) -> ChatReply:
+    """The inverse of `reply_json`; further keys are ignored."""
+    return ChatReply(
+        Message.model_validate(value["message"]),
+        value["finish_reason"],
+        value["prompt_tokens"],
+        value["completion_tokens"],
+    )
+
+
+def read_reply(body: bytes, where: str) -> Read:
+    """Read an endpoint's 200. Raises EndpointError (MALFORMED) for anything that is not a chat completion."""
+    try:
+        document: Any = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise _malformed(where, excerpt(body)) from None
+    choices = document.get("choices") if isinstance(document, dict) else None
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    said = choice.get("message") if isinstance(choice, dict) else None
+    if not isinstance(choice, dict) or not isinstance(said, dict):
+        raise _malformed(where, excerpt(body))
+    usage = document.get("usage") if isinstance(document.get("usage"), dict) else {}
+    details = usage.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else 0
+    calls, problem = _calls(said.get("tool_calls") or ())
+    content = _text(said.get("content"))
+    thought = _text(said.get("reasoning_content") or said.get("reasoning"))
+    if calls and content:  # words beside calls are what the model thinks, not what it answers
+        thought, content = f"{thought}\n{content}".strip(), ""
+    message = Message(role=Role.ASSISTANT, content=content, thought=thought, tool_calls=calls)
+    reply = ChatReply(
+        message,
+        str(choice.get("finish_reason") or "stop"),
+        _count(usage.get("prompt_tokens")),
+        _count(usage.get("completion_tokens")),
+    )
+    raw = orjson.dumps(said.get("tool_calls")).decode() if problem else ""
+    return Read(reply, _count(cached), problem, raw)
+
+
+def _malformed(where: str, what: str) -> EndpointError:
+    return EndpointError(
+        FaultKind.MALFORMED,
+        f"{where} answered with {what}, not with a chat completion; check that --base-url is an OpenAI-compatible "
+        "endpoint and that no proxy stands between",
+    )
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
+
+
+def _text(content: Any) -> str:
+    """Plain text, or the text parts of a list of parts."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
+    return ""
+
+
+def _calls(written: Any) -> tuple[tuple[ToolCall, ...], str]:
+    """The calls that can be read, and what is wrong with the others."""
+    if not isinstance(written, list | tuple):
+        return (), "tool_calls is not a list"
+    calls: list[ToolCall] = []
+    problem = ""
+    for entry in written:
+        function = entry.get("function") if isinstance(entry, dict) else None
+        name = function.get("name") if isinstance(function, dict) else None
+        if not isinstance(function, dict) or not isinstance(name, str) or not name:
+            problem = problem or "a tool call names no function"
+            continue
+        try:
+            arguments = read_arguments(function.get("arguments"))
+        except ValueError as error:
+            problem = problem or f"the arguments of the call of {name} cannot be read: {error}"
+            continue
+        calls.append(ToolCall(id=str(entry.get("id") or ""), name=name, arguments=arguments))
+    return (() if problem else tuple(calls)), problem
+
+
+def read_arguments(written: Any) -> dict[str, Json]:
+    """A call's arguments: a JSON object, as text or already read. Raises ValueError saying what it is instead."""
+    if isinstance(written, str):
+        if not written.strip():
+            return {}
+        try:
+            written = orjson.loads(written)
+        except orjson.JSONDecodeError as error:
+            raise ValueError(f"no valid JSON ({error})") from None
+    if written is None:
+        return {}
+    if not isinstance(written, dict):
+        raise ValueError("no JSON object")
+    return written

@@ -1,0 +1,69 @@
+"""Model calls that happen once: answered from the journal, or asked and recorded."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from toolwise.llm.prefixes import PrefixMeter
+from toolwise.llm.pricing import Usage
+from toolwise.llm.wire import asked, reply_from, reply_json
+from toolwise.ports import ChatReply, ChatRequest
+from toolwise.store.journal import EffectKind, Journal
+from toolwise.types import Json, content_key
+
+
+class CountingModel(Protocol):
+    """A ChatModel that says what each call used; an endpoint or several are one."""
+
+    name: str
+
+    async def ask(self, request: ChatRequest) -> tuple[ChatReply, Usage]:
+        """Raises ModelError."""
+        ...
+
+
+class JournalledModel:
+    """A ChatModel whose answers are recorded under what was asked: model, messages, tools and sampling settings,
+    the sample's number (the seed) among them.
+
+    The same question asked twice at once is asked once. A call that fails is not recorded.
+    """
+
+    def __init__(self, model: CountingModel, journal: Journal) -> None:
+        self.name = model.name
+        self.prefixes = PrefixMeter()
+        self.asked = 0
+        self.performed = 0
+        """Of those asked, how many went to the model; the others were in the journal or in flight already."""
+        self._model = model
+        self._journal = journal
+        self._flying: dict[str, asyncio.Task[Json]] = {}
+
+    async def complete(self, request: ChatRequest) -> ChatReply:
+        """Raises what the model raises."""
+        key = content_key(self.name, asked(request))
+        self.asked += 1
+        flying = self._flying.get(key)
+        if flying is None:
+            flying = asyncio.ensure_future(self._journal.effect(EffectKind.MODEL, key, lambda: self._perform(request)))
+            self._flying[key] = flying
+            flying.add_done_callback(lambda _: self._flying.pop(key, None))
+        # One that gives up waiting must not take the answer from the others.
+        return reply_from(await asyncio.shield(flying))
+
+    async def _perform(self, request: ChatRequest) -> Json:
+        self.performed += 1
+        reply, used = await self._model.ask(request)
+        self.prefixes.see(request, reply.prompt_tokens)
+        usage = [used.calls, used.prompt_tokens, used.completion_tokens, used.cached_tokens, used.cost]
+        return {**reply_json(reply), "usage": usage}
+
+
+def spent(journal: Journal) -> Usage:
+    """What the recorded calls used in all."""
+    total = Usage()
+    for value in journal.values(EffectKind.MODEL):
+        calls, prompt, completion, cached, cost = value["usage"]
+        total += Usage(calls, prompt, completion, cached, cost)
+    return total
