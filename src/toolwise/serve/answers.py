@@ -26,8 +26,8 @@ def shape_of(schema: Schema, depth: int = 0) -> Schema:
     if isinstance(properties, dict):
         made["properties"] = {name: _inner(value, depth) for name, value in properties.items()}
     for key in _INNER:
-        if key in schema:
-            made[key] = _inner(schema[key], depth)
+        if isinstance(schema.get(key), dict):
+            made[key] = shape_of(schema[key], depth + 1)
     for key, kept in _BRANCHES.items():
         if isinstance(schema.get(key), list):
             made[kept] = [_inner(branch, depth) for branch in schema[key]]

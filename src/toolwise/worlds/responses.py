@@ -147,6 +147,10 @@ class ResponseWriter:
                 continue
             rng = self.seeded(seed, *without_noun(name, noun))
             self._fill(made, name, rng, shape.properties[name], definitions)
+        if len(shape.demanded) > len(shape.required):  # the way to a next page is left out, unless it is required
+            for name, part in shape.properties.items():
+                if name in shape.demanded and name not in made:
+                    made[name] = _NOTHING.get(schema_type(part))
         return made
 
     def _fill(
