@@ -38,7 +38,7 @@ def test_the_toolset_says_what_the_document_says(tmp_path: Path) -> None:
     assert toolset.title == "Tea House API"
     assert toolset.description == "Orders of tea, see menu."
     assert toolset.servers == ("https://eu.tea.test/v1",)
-    assert toolset.auth == ("apiKey in header",)
+    assert toolset.auth == ("apiKey in header X-Key",)
     assert toolset.family == "tea_house_api"
     assert toolset.source == "document.json"
     assert left_out == []
@@ -230,3 +230,18 @@ def test_real_documents_import_completely() -> None:
             assert all(validator.is_valid(example) for example in tool.examples)
             Validator(tool.returns or {}, tool.definitions)
             assert all(isinstance(resolve(schema, tool.definitions), dict) for schema in tool.properties.values())
+
+
+def test_styles_that_are_not_the_default_are_kept(tmp_path: Path) -> None:
+    where = {"name": "filter", "in": "query", "style": "deepObject", "explode": True, "schema": {"type": "object"}}
+    plain = {"name": "tag", "in": "query", "schema": {"type": "array", "items": {"type": "string"}}}
+    joined = {**plain, "name": "fields", "explode": False}
+    written = {"name": "box", "in": "query", "content": {"application/json": {"schema": {"type": "object"}}}}
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "Jars", "version": "1"},
+        "paths": {"/jars": {"get": {"operationId": "list", "parameters": [where, plain, joined, written]}}},
+    }
+    binding = load(tmp_path, document)[0].by_name["list"].binding
+    assert isinstance(binding, HttpBinding)
+    assert binding.styles == {"filter": "deep_object", "fields": "form", "box": "json"}

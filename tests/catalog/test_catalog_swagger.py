@@ -13,7 +13,7 @@ def test_swagger_2_maps_straight_to_tools(tmp_path: Path) -> None:
     assert add.properties == {"fruit": {"type": "string"}}
     assert add.required == ("fruit",)
     assert add.returns == {"$ref": "#/$defs/Jar"}
-    assert upload.properties["picture"] == {"type": "string"}
+    assert upload.properties["picture"] == {"type": "string", "format": "binary"}
     assert upload.properties["size"] == {"type": "integer", "minimum": 1}
     assert upload.required == ("picture",)
     assert isinstance(upload.binding, HttpBinding)

@@ -15,7 +15,7 @@ from typing import Any
 from toolwise.catalog.documents import DocumentError
 from toolwise.catalog.left_out import LeftOut, LeftOutReason
 from toolwise.text import identifier_words
-from toolwise.types import ParameterLocation, Schema
+from toolwise.types import ParameterLocation, ParameterStyle, Schema
 
 MAX_SCHEMAS = 1_000_000
 """Schemas converted for one document; a document that expands to more is left out."""
@@ -147,9 +147,17 @@ class Parameters:
         self.required: list[str] = []
         self.locations: dict[str, str] = {}
         self.wire_names: dict[str, str] = {}
+        self.styles: dict[str, str] = {}
         self._names = Names()
 
-    def add(self, wire: str, schema: Schema, location: ParameterLocation, required: bool) -> None:
+    def add(
+        self,
+        wire: str,
+        schema: Schema,
+        location: ParameterLocation,
+        required: bool,
+        style: ParameterStyle | None = None,
+    ) -> None:
         """Add a parameter; one whose name is taken is called `body_<name>` (or `query_…`, …)."""
         name = legal_name(wire) or "parameter"
         where = "body" if location is ParameterLocation.WHOLE_BODY else location.value
@@ -158,6 +166,8 @@ class Parameters:
         self.locations[name] = location.value
         if name != wire and location is not ParameterLocation.WHOLE_BODY:
             self.wire_names[name] = wire
+        if style is not None:
+            self.styles[name] = style.value
         if required:
             self.required.append(name)
 
@@ -172,6 +182,8 @@ class Parameters:
         made: dict[str, Any] = {"kind": "http", "method": method.upper(), "path": path, "locations": self.locations}
         if self.wire_names:
             made["wire_names"] = self.wire_names
+        if self.styles:
+            made["styles"] = self.styles
         if media_type:
             made["media_type"] = media_type
         return made

@@ -16,7 +16,7 @@ from toolwise.catalog.keywords import number, text, usable_pattern
 from toolwise.catalog.left_out import LeftOutReason
 from toolwise.catalog.prose import FIELD_LIMIT, TOOL_LIMIT, plain
 from toolwise.text import first_sentence
-from toolwise.types import ParameterLocation, Schema
+from toolwise.types import ParameterLocation, ParameterStyle, Schema
 
 MAX_DEPTH = 64
 """Schemas nested deeper become the empty schema."""
@@ -175,6 +175,7 @@ def _tool(name: str, method: dict[str, Any], schemas: _Schemas, common: frozense
     given = method.get("parameters")
     given = given if isinstance(given, dict) else {}
     order = method.get("parameterOrder")
+    path = str(method.get("path") or method.get("flatPath") or "")
     ordered = [key for key in order if text(key) and key in given] if isinstance(order, list) else []
     for wire in dict.fromkeys([*ordered, *given]):
         value = given[wire]
@@ -182,17 +183,18 @@ def _tool(name: str, method: dict[str, Any], schemas: _Schemas, common: frozense
             continue
         location = _LOCATIONS.get(str(value.get("location")), ParameterLocation.QUERY)
         required = value.get("required") is True or location is ParameterLocation.PATH
-        parameters.add(wire, schemas.convert(value, 0), location, required)
+        whole_name = location is ParameterLocation.PATH and f"{{+{wire}}}" in path
+        style = ParameterStyle.RESERVED if whole_name else None
+        parameters.add(wire, schemas.convert(value, 0), location, required, style)
     has_body = _add_body(method.get("request"), schemas, parameters)
     http_method = str(method.get("httpMethod") or "GET").upper()
-    path = str(method.get("path") or method.get("flatPath") or "").replace("{+", "{")
     tool: dict[str, Any] = {
         "name": name,
         "description": plain(method.get("description"), TOOL_LIMIT),
         "parameters": parameters.schema(),
         "hints": http_hints(http_method, name),
         "binding": parameters.http_binding(
-            http_method, "/" + path.lstrip("/"), "application/json" if has_body else None
+            http_method, "/" + path.replace("{+", "{").lstrip("/"), "application/json" if has_body else None
         ),
     }
     response = method.get("response")

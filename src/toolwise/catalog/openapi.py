@@ -9,7 +9,8 @@ from toolwise.catalog.dialect import Dialect
 from toolwise.catalog.draft import Draft
 from toolwise.catalog.keywords import text
 from toolwise.catalog.operations import Body, add_operations, new_draft
-from toolwise.types import Json, Schema
+from toolwise.catalog.styles import openapi_style
+from toolwise.types import Json, ParameterStyle, Schema
 
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -42,6 +43,9 @@ class _OpenApiReader:
             schema = chosen[1].get("schema")
         return self.dialect.convert(schema)
 
+    def style(self, parameter: dict[str, Any]) -> ParameterStyle | None:
+        return openapi_style(parameter, str(parameter["in"]))
+
     def body(self, operation: dict[str, Any], parameters: list[dict[str, Any]]) -> Body | None:
         del parameters
         request = self.dialect.resolved(operation.get("requestBody"))
@@ -53,7 +57,17 @@ class _OpenApiReader:
         if not schema and _preference(media_type) == 4:
             schema = {"type": "string", "format": "binary"}
         required = request.get("required") is True
-        return Body(schema, media_type.split(";")[0].strip(), required, self._examples(media))
+        return Body(schema, media_type.split(";")[0].strip(), required, self._examples(media), self._styles(media))
+
+    def _styles(self, media: dict[str, Any]) -> dict[str, ParameterStyle]:
+        """How a form's fields are written (OpenAPI 3, "Encoding Object")."""
+        encoding = media.get("encoding")
+        found = {
+            name: style
+            for name, declared in (encoding.items() if isinstance(encoding, dict) else ())
+            if isinstance(declared, dict) and (style := openapi_style(declared, "form")) is not None
+        }
+        return {name: style for name, style in found.items() if text(name)}
 
     def _examples(self, media: dict[str, Any]) -> list[Json]:
         found = [media["example"]] if "example" in media else []
@@ -91,13 +105,21 @@ def _servers(document: dict[str, Any]) -> list[str]:
 
 
 def security_names(schemes: Any) -> list[str]:
-    """Each security scheme in a few words: `oauth2`, `http basic`, `apiKey in header`."""
+    """Each security scheme in a few words: `oauth2`, `http basic`, `apiKey in header X-Key`."""
     found: list[str] = []
     for scheme in schemes.values() if isinstance(schemes, dict) else ():
         if isinstance(scheme, dict) and isinstance(scheme.get("type"), str):
-            detail = scheme.get("scheme") or (f"in {scheme['in']}" if isinstance(scheme.get("in"), str) else "")
+            detail = scheme.get("scheme") or _place(scheme)
             found.append(f"{scheme['type']} {detail}".strip()[:60])
     return found
+
+
+def _place(scheme: dict[str, Any]) -> str:
+    """Where an API key goes: `in header X-Key`."""
+    place, name = scheme.get("in"), scheme.get("name")
+    if not isinstance(place, str):
+        return ""
+    return f"in {place} {name}" if isinstance(name, str) and name else f"in {place}"
 
 
 def import_openapi(document: dict[str, Any], source: str) -> Draft:

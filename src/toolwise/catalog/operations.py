@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from toolwise.catalog.dialect import Dialect
@@ -23,7 +23,7 @@ from toolwise.catalog.keywords import json_value, text
 from toolwise.catalog.left_out import LeftOutReason
 from toolwise.catalog.prose import FIELD_LIMIT, TOOL_LIMIT, operation_text, plain
 from toolwise.text import first_sentence
-from toolwise.types import Json, ParameterLocation, Schema
+from toolwise.types import Json, ParameterLocation, ParameterStyle, Schema
 
 _METHODS = ("get", "put", "post", "patch", "delete", "head", "options", "trace")
 _IGNORED_HEADERS = frozenset({"accept", "content-type", "authorization"})
@@ -41,6 +41,8 @@ class Body:
     media_type: str
     required: bool
     examples: list[Json]
+    styles: Mapping[str, ParameterStyle] = field(default_factory=dict)
+    """Property -> how a form writes it, where the document says."""
 
 
 class Reader(Protocol):
@@ -50,6 +52,10 @@ class Reader(Protocol):
 
     def parameter(self, parameter: dict[str, Any]) -> Schema:
         """A parameter's schema."""
+        ...
+
+    def style(self, parameter: dict[str, Any]) -> ParameterStyle | None:
+        """How its value is written; none for its location's default."""
         ...
 
     def body(self, operation: dict[str, Any], parameters: list[dict[str, Any]]) -> Body | None: ...
@@ -123,7 +129,7 @@ def _add_parameter(parameter: dict[str, Any], reader: Reader, parameters: Parame
         schema["example"] = example
     schema.pop("readOnly", None)
     required = parameter.get("required") is True or where == "path"
-    parameters.add(name, schema, ParameterLocation(where), required)
+    parameters.add(name, schema, ParameterLocation(where), required, reader.style(parameter))
 
 
 def _add_body(body: Body, dialect: Dialect, parameters: Parameters) -> None:
@@ -136,7 +142,7 @@ def _add_body(body: Body, dialect: Dialect, parameters: Parameters) -> None:
     required = set(schema.get("required", ()))
     for name, value in properties.items():
         if value.get("readOnly") is not True:
-            parameters.add(name, value, ParameterLocation.BODY, name in required)
+            parameters.add(name, value, ParameterLocation.BODY, name in required, body.styles.get(name))
 
 
 def _examples(body: Body | None, parameters: Parameters) -> list[dict[str, Json]]:

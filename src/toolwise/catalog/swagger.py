@@ -10,7 +10,8 @@ from toolwise.catalog.draft import Draft
 from toolwise.catalog.keywords import text
 from toolwise.catalog.openapi import security_names
 from toolwise.catalog.operations import Body, add_operations, new_draft
-from toolwise.types import Schema
+from toolwise.catalog.styles import swagger_style
+from toolwise.types import ParameterStyle, Schema
 
 _NOT_SCHEMA = frozenset({"name", "in", "required", "schema", "collectionFormat", "allowEmptyValue"})
 _JSON = "application/json"
@@ -24,7 +25,11 @@ class _SwaggerReader:
 
     def parameter(self, parameter: dict[str, Any]) -> Schema:
         """In 2.0 a parameter that is not a body carries its schema's keywords itself."""
-        return self.dialect.convert({key: value for key, value in parameter.items() if key not in _NOT_SCHEMA})
+        schema = {key: value for key, value in parameter.items() if key not in _NOT_SCHEMA}
+        return self.dialect.convert({**schema, "format": "binary"} if schema.get("type") == "file" else schema)
+
+    def style(self, parameter: dict[str, Any]) -> ParameterStyle | None:
+        return swagger_style(parameter)
 
     def body(self, operation: dict[str, Any], parameters: list[dict[str, Any]]) -> Body | None:
         for parameter in parameters:
@@ -39,8 +44,9 @@ class _SwaggerReader:
             "properties": {field["name"]: self.parameter(field) for field in fields},
             "required": [field["name"] for field in fields if field.get("required") is True],
         }
+        styles = {field["name"]: style for field in fields if (style := swagger_style(field)) is not None}
         has_file = any(field.get("type") == "file" for field in fields)
-        return Body(schema, self._media_type(operation, _MULTIPART if has_file else _FORM), False, [])
+        return Body(schema, self._media_type(operation, _MULTIPART if has_file else _FORM), False, [], styles)
 
     def _media_type(self, operation: dict[str, Any], fallback: str) -> str:
         listed = operation.get("consumes") or self._consumes

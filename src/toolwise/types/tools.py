@@ -29,6 +29,42 @@ class ParameterLocation(StrEnum):
     """The parameter's value is the entire body."""
 
 
+class ParameterStyle(StrEnum):
+    """How a value becomes text in a request (OpenAPI 3.1.1, "Style Values"; RFC 6570).
+
+    A parameter in the path or a header is SIMPLE, one in the query, a cookie or a form FORM_EXPLODED, unless stated.
+    """
+
+    SIMPLE = "simple"
+    """`1,2`; an object is `a,1,b,2`."""
+    SIMPLE_EXPLODED = "simple_exploded"
+    """`1,2`; an object is `a=1,b=2`."""
+    LABEL = "label"
+    """`.1,2`; an object is `.a,1,b,2`."""
+    LABEL_EXPLODED = "label_exploded"
+    """`.1.2`; an object is `.a=1.b=2`."""
+    MATRIX = "matrix"
+    """`;name=1,2`; an object is `;name=a,1,b,2`."""
+    MATRIX_EXPLODED = "matrix_exploded"
+    """`;name=1;name=2`; an object is `;a=1;b=2`."""
+    RESERVED = "reserved"
+    """In the path: the slashes of a resource name stay (`{+name}`)."""
+    FORM = "form"
+    """`name=1,2`; an object is `name=a,1,b,2`."""
+    FORM_EXPLODED = "form_exploded"
+    """`name=1&name=2`; an object is `a=1&b=2`."""
+    SPACE_DELIMITED = "space_delimited"
+    """`name=1 2`, the space encoded."""
+    PIPE_DELIMITED = "pipe_delimited"
+    """`name=1|2`."""
+    TAB_DELIMITED = "tab_delimited"
+    """As above with a tab (Swagger 2.0, `tsv`)."""
+    DEEP_OBJECT = "deep_object"
+    """`name[a]=1&name[b][0]=2`."""
+    JSON = "json"
+    """The value as a JSON document (a parameter with `content`)."""
+
+
 class HttpBinding(Frozen):
     """Call the tool by an HTTP request."""
 
@@ -40,6 +76,8 @@ class HttpBinding(Frozen):
     """Parameter name -> where the request carries it."""
     wire_names: Mapping[str, str] = Field(default_factory=dict)
     """Parameter name -> its name on the wire, where the two differ."""
+    styles: Mapping[str, ParameterStyle] = Field(default_factory=dict)
+    """Parameter name -> how its value is written, where that is not its location's default."""
     media_type: str | None = None
     """The body's media type; none where there is no body."""
 
