@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from toolwise.errors import UserError
-from toolwise.metatasks.subject import Subject, near_miss_reason, started
+from toolwise.metatasks.subject import Subject, near_miss_reason
 from toolwise.metatasks.wording import NO, YES, read_call
 from toolwise.ports import Session
-from toolwise.types import Json, MetaTaskExample, MetaTaskKind, Observation, ToolCall, WorldSpec
+from toolwise.types import Json, MetaTaskExample, MetaTaskKind, Observation, Task, ToolCall, WorldSpec
 
 Problem = str
 """Why an example is wrong; empty for a right one."""
@@ -47,11 +48,15 @@ async def _leads(
     return observation.ok and bool(outcome == example.after)
 
 
-def _open(subject: Subject, example: MetaTaskExample, start: Mapping[str, Json] | None = None) -> Session:
+def _task(example: MetaTaskExample, start: Mapping[str, Json] | None = None) -> Task:
     world = example.world
     if start is not None:
         world = WorldSpec(name=world.name, seed=world.seed, start=start)
-    return started(subject, world, example.tools)
+    return Task(instruction="", candidates=example.tools, relevant=(), world=world)
+
+
+def _open(subject: Subject, example: MetaTaskExample, start: Mapping[str, Json] | None = None) -> Session:
+    return subject.world.open(_task(example, start))
 
 
 async def _once(subject: Subject, session: Session, call: ToolCall) -> tuple[Observation, Json]:
@@ -84,7 +89,8 @@ async def _check_output(subject: Subject, example: MetaTaskExample) -> Problem:
     session = _open(subject, example)
     if not example.positive:
         offered = None if subject.exact else example.calls
-        reached = await _reaches(subject, session, example.after, example.steps, offered)
+        search = _Search(subject, _task(example), session, offered)
+        reached = await search.reaches(example.after, example.steps)
         return "the candidate can be reached" if reached else ""
     if not 0 < len(example.calls) <= example.steps:
         return "the way is too long"
@@ -94,20 +100,29 @@ async def _check_output(subject: Subject, example: MetaTaskExample) -> Problem:
     return "" if session.state() == example.after else "the way leads elsewhere"
 
 
-async def _reaches(
-    subject: Subject, session: Session, target: Json, steps: int, offered: Sequence[ToolCall] | None
-) -> bool:
+@dataclass(frozen=True)
+class _Search:
     """Depth first, without a memory of states: slower than the generator's search, and independent of it."""
-    if session.state() == target:
-        return True
-    if steps == 0:
-        return False
-    here = session.snapshot()
-    for call in subject.runnable(session) if offered is None else offered:
-        if (await session.call(call)).ok and await _reaches(subject, session, target, steps - 1, offered):
+
+    subject: Subject
+    task: Task
+    session: Session
+    offered: Sequence[ToolCall] | None
+    """The calls allowed; none for all that can run."""
+
+    async def reaches(self, target: Json, steps: int) -> bool:
+        """Can the session's state become the target within so many calls?"""
+        if self.session.state() == target:
             return True
-        session.restore(here)
-    return False
+        if steps == 0:
+            return False
+        here = self.session.snapshot()
+        calls = self.subject.runnable(self.task, self.session) if self.offered is None else self.offered
+        for call in calls:
+            if (await self.session.call(call)).ok and await self.reaches(target, steps - 1):
+                return True
+            self.session.restore(here)
+        return False
 
 
 async def _check_counterfact(subject: Subject, example: MetaTaskExample) -> Problem:

@@ -61,11 +61,6 @@ class Walk:
     edges: tuple[Edge, ...]
 
 
-def call_key(call: ToolCall) -> str:
-    """A call as a key."""
-    return f"{call.name}{canonical_json(call.arguments).decode()}"
-
-
 class Explorer:
     """One session with all states that it has been in."""
 
@@ -75,19 +70,34 @@ class Explorer:
         self.session = subject.world.open(task)
         self.nodes: dict[bytes, Node] = {}
         self._seen = seen
+        self._known: dict[object, Node] = {}
+        self._keys: dict[int, tuple[ToolCall, str]] = {}
         self.start = self._node()
 
     def _node(self) -> Node:
+        snapshot = self.session.snapshot()
+        hashable = snapshot.__hash__ is not None
+        if hashable and snapshot in self._known:
+            return self._known[snapshot]
         state = self.session.state()
         key = canonical_json(state)
         node = self.nodes.get(key)
         if node is None:
-            node = self.nodes[key] = Node(key, state, self.session.snapshot())
+            node = self.nodes[key] = Node(key, state, snapshot)
+        if hashable:
+            self._known[snapshot] = node
         return node
+
+    def _key(self, call: ToolCall) -> str:
+        """A call as a key; remembered, since subjects give the same objects again and again."""
+        known = self._keys.get(id(call))
+        if known is None:
+            known = self._keys[id(call)] = (call, f"{call.name}{canonical_json(call.arguments).decode()}")
+        return known[1]
 
     async def step(self, node: Node, call: ToolCall) -> Edge:
         """Execute a call in a state, once."""
-        key = call_key(call)
+        key = self._key(call)
         edge = node.edges.get(key)
         if edge is None:
             self.session.restore(node.snapshot)
@@ -101,13 +111,13 @@ class Explorer:
         """The calls worth trying in a state."""
         if node.runnable is None:
             self.session.restore(node.snapshot)
-            node.runnable = self._subject.runnable(self.session)
+            node.runnable = self._subject.runnable(self.task, self.session)
         return node.runnable
 
     def near_misses(self, node: Node, rng: random.Random) -> Sequence[ToolCall]:
         """Calls that may just fail in a state."""
         self.session.restore(node.snapshot)
-        return self._subject.near_misses(self.session, rng)
+        return self._subject.near_misses(self.task, self.session, rng)
 
     async def reach(self, node: Node, steps: int) -> list[list[Node]]:
         """Layer d holds the states at distance d, for d up to `steps`: breadth first, each state once."""

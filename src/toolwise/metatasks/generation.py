@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
 from pydantic import Field
@@ -24,7 +24,7 @@ from toolwise.metatasks.drafts import (
 )
 from toolwise.metatasks.explorer import Exploration, Explorer, Walk
 from toolwise.metatasks.subject import Subject, started
-from toolwise.types import MetaTaskExample, MetaTaskKind, Split, ToolCall, canonical_json
+from toolwise.types import MetaTaskExample, MetaTaskKind, Json, Split, ToolCall, canonical_json
 
 _PATIENCE = 8
 """A meta-task that gives nothing in this many attempts for each example of the others is passed over for a while."""
@@ -178,6 +178,8 @@ class _Run:
             return "duplicate"
         if len(example.question) > self._config.max_question:
             return "too long"
+        if not self._subject.exact and not _knowable(example):
+            return "unknowable"
         return await check_example(self._subject, example)
 
     def _keep(self, example: MetaTaskExample, draft: Draft) -> None:
@@ -197,6 +199,33 @@ def _without(walk: Walk, excluded: dict[str, str]) -> Walk:
         if edge.call.name in excluded:
             return Walk(walk.how, walk.edges[:index])
     return walk
+
+
+def _knowable(example: MetaTaskExample) -> bool:
+    """Does every value of the state asked for stand in the question? (What a world makes up cannot be foreseen.)"""
+    asked = {
+        MetaTaskKind.EFFECT: example.after,
+        MetaTaskKind.REVERSION: example.world.start,
+        MetaTaskKind.COUNTERFACT: example.otherwise,
+    }.get(example.kind)
+    if not asked or "status" in asked:
+        return True
+    return all(_json_text(leaf) in example.question for leaf in _leaves(asked.get("records", {})))
+
+
+def _json_text(leaf: Json) -> str:
+    return canonical_json(leaf).decode().strip('"')
+
+
+def _leaves(value: Json) -> Iterator[Json]:
+    if isinstance(value, dict):
+        for part in value.values():
+            yield from _leaves(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _leaves(part)
+    else:
+        yield value
 
 
 def _calls(draft: Draft) -> list[ToolCall]:

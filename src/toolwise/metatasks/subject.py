@@ -32,11 +32,11 @@ class Subject(Protocol):
         """A way to the goal; empty where there is none or no goal."""
         ...
 
-    def runnable(self, session: Session) -> Sequence[ToolCall]:
+    def runnable(self, task: Task, session: Session) -> Sequence[ToolCall]:
         """The calls that can run now (exact), or that are worth trying."""
         ...
 
-    def near_misses(self, session: Session, rng: random.Random) -> Sequence[ToolCall]:
+    def near_misses(self, task: Task, session: Session, rng: random.Random) -> Sequence[ToolCall]:
         """Some calls that nearly run."""
         ...
 

@@ -79,7 +79,7 @@ class BlocksLayout(Strips):
         facts.append(("holding", held) if held else ("handempty",))
         return self.mask(facts)
 
-    def dump(self, state: int) -> dict[str, Json]:
+    def render(self, state: int) -> dict[str, Json]:
         on: dict[str, str] = {}
         held = None
         for fact in self.facts(state):

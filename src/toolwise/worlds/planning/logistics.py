@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from functools import lru_cache
+
+import orjson
 
 from toolwise.types import Json
 from toolwise.worlds.planning.layout import Facts, Instance, InstanceError, Operator, ToolText
@@ -38,6 +39,7 @@ TOOLS = (
         {"airplane": "The airplane.", "origin": "Where it is.", "destination": "Where it goes."},
     ),
 )
+_LAYOUTS = 256
 _STATE_FORM = (
     'a Logistics state is {"cities": {city: [location]}, "airports": [location], "trucks": {truck: location}, '
     '"airplanes": {airplane: location}, "packages": {package: location or vehicle}}'
@@ -105,7 +107,7 @@ class LogisticsLayout(Strips):
                 facts.append(("in" if place in self.vehicles else "at", name, place))
         return self.mask(facts) | self._statics
 
-    def dump(self, state: int) -> dict[str, Json]:
+    def render(self, state: int) -> dict[str, Json]:
         where = {fact[1]: fact[2] for fact in self.facts(state & ~self._statics)}
         return {
             "airplanes": {name: where[name] for name in self.airplanes},
@@ -202,7 +204,23 @@ class Logistics:
     description = "Trucks and airplanes bring packages from place to place."
     tools = TOOLS
 
+    def __init__(self) -> None:
+        self._known: dict[bytes, LogisticsLayout] = {}
+
     def layout(self, data: Mapping[str, Json]) -> LogisticsLayout:
+        try:
+            objects = [list(data[kind]) for kind in ("trucks", "airplanes", "packages")]
+            key = orjson.dumps([data["cities"], data["airports"], objects])
+        except (KeyError, TypeError) as error:
+            raise InstanceError(_STATE_FORM) from error
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= _LAYOUTS:
+                self._known.clear()
+            known = self._known[key] = self._checked(data)
+        return known
+
+    def _checked(self, data: Mapping[str, Json]) -> LogisticsLayout:
         try:
             cities = tuple((city, tuple(places)) for city, places in sorted(data["cities"].items()))
             rest = (tuple(data["airports"]), *(tuple(sorted(data[k])) for k in ("trucks", "airplanes", "packages")))
@@ -211,7 +229,7 @@ class Logistics:
                 raise InstanceError(f"every name must be a text of its own; {_STATE_FORM}")
         except (KeyError, TypeError, AttributeError) as error:
             raise InstanceError(_STATE_FORM) from error
-        return _layout((cities, *rest))
+        return LogisticsLayout((cities, *rest))
 
     def generate(self, size: int, rng: random.Random) -> Instance:
         if not 1 <= size <= 12:
@@ -279,8 +297,3 @@ class Logistics:
             if set(names) != set(like[kind]):
                 return None
         return {**like, **{kind: dict(sorted(names.items())) for kind, names in found.items()}}
-
-
-@lru_cache(maxsize=256)
-def _layout(objects: Objects) -> LogisticsLayout:
-    return LogisticsLayout(objects)

@@ -31,6 +31,7 @@ from toolwise.worlds.planning.layout import Facts, Instance, InstanceError, Oper
 BLANK = "_"
 _LONGEST = 12
 _REMEMBERED = 20_000
+_LAYOUTS = 256
 _WORDS = (
     "cat dog sun map pen cup hat box key jar bed bus car fan leg net oil pot rug saw tin van wig yak zip ant arm bee "
     "cow ear fox gem hen ink jam kit log mud nut owl pig rat sea tap urn vet web bark bell bird boat bone book cake "
@@ -222,7 +223,9 @@ class SpellWriteLayout:
         if state.last is not None:  # undoing it may give one letter back without spelling
             missing -= 1
         spells = -(-max(missing, 0) // self._longest)
-        return len(lacking) + wrong + spells
+        clears = 1 if missing > 0 and Counter(state.tray) - Counter(lacking) else 0
+        travel = _travel(state, wanted) - (state.last is not None)
+        return len(lacking) + wrong + spells + clears + max(travel, 0)
 
     def contradiction(self, state: Sheet, goal: Facts) -> str:
         targets = {fact[-1] for fact in goal}
@@ -244,13 +247,26 @@ class SpellWrite:
     description = "Words are spelt into loose letters, and letters are written on a tape."
     tools = TOOLS
 
+    def __init__(self) -> None:
+        self._known: dict[tuple[tuple[str, ...], int], SpellWriteLayout] = {}
+
     def layout(self, data: Mapping[str, Json]) -> SpellWriteLayout:
         words, tape = data.get("words"), data.get("tape")
+        try:
+            return self._known[tuple(words), len(tape)]  # type: ignore[arg-type]
+        except (KeyError, TypeError):
+            layout = self._checked(words, tape)
+        self._known[layout.words, layout.cells] = layout
+        return layout
+
+    def _checked(self, words: Json, tape: Json) -> SpellWriteLayout:
         if not isinstance(words, list) or not words or not all(isinstance(w, str) and w.isalpha() for w in words):
             raise InstanceError('a SpellAndWrite state needs "words", a list of words')
         if not isinstance(tape, str) or not 1 <= len(tape) <= 2 * _LONGEST:
             raise InstanceError(f'a SpellAndWrite state needs a "tape" of 1 to {2 * _LONGEST} cells')
-        return _layout(tuple(words), len(tape))
+        if len(self._known) >= _LAYOUTS:
+            self._known.clear()
+        return SpellWriteLayout(tuple(words), len(tape))
 
     def generate(self, size: int, rng: random.Random) -> Instance:
         if not 1 <= size <= _LONGEST:
@@ -317,6 +333,17 @@ class SpellWrite:
         }
 
 
+def _travel(state: Sheet, wanted: str) -> int:
+    """The least moves: the cursor gets to every cell that must change; only a write crosses a cell for nothing."""
+    change = [i for i, (a, b) in enumerate(zip(state.tape, wanted, strict=True)) if a != b]
+    if not change:
+        return 0
+    first, last, cursor = change[0], change[-1], state.cursor
+    free = {i for i in change if wanted[i] != BLANK}
+    crossed = sum(i not in free for i in range(max(first, cursor), last))
+    return abs(first - cursor) + crossed
+
+
 def _put(tape: str, cell: int, letter: str) -> str:
     return tape[:cell] + letter + tape[cell + 1 :]
 
@@ -330,8 +357,3 @@ def _parts(words: tuple[str, ...]) -> dict[str, None]:
         for chosen in range(1 << len(letters)):
             found["".join(a for i, a in enumerate(letters) if chosen >> i & 1)] = None
     return found
-
-
-@lru_cache(maxsize=256)
-def _layout(words: tuple[str, ...], cells: int) -> SpellWriteLayout:
-    return SpellWriteLayout(words, cells)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from toolwise.types import Json
 from toolwise.worlds.planning.layout import Facts, Operator
 
 Fact = tuple[str, ...]
@@ -19,6 +20,7 @@ class Strips:
         self._by_call: dict[tuple[str, tuple[str, ...]], Operator] = {}
         self._operators: list[Operator] = []
         self._runnable: dict[int, tuple[Operator, ...]] = {}
+        self._dumped: dict[int, dict[str, Json]] = {}
 
     @property
     def operators(self) -> Sequence[Operator]:
@@ -68,6 +70,19 @@ class Strips:
             if len(self._runnable) >= _REMEMBERED:
                 self._runnable.clear()
             self._runnable[state] = known
+        return known
+
+    def render(self, state: int) -> dict[str, Json]:
+        """The state's JSON form."""
+        raise NotImplementedError
+
+    def dump(self, state: int) -> dict[str, Json]:
+        """As `render`, remembered: do not change what comes back."""
+        known = self._dumped.get(state)
+        if known is None:
+            if len(self._dumped) >= _REMEMBERED:
+                self._dumped.clear()
+            known = self._dumped[state] = self.render(state)
         return known
 
     def inverse(self, state: int, operator: Operator) -> int | None:

@@ -102,11 +102,11 @@ class PlanningSubject:
         tool, names = self._variant.canonical[call.name]
         return self._domain.layout(layout_of).find(tool, tuple(call.arguments[name] for name in names))
 
-    def runnable(self, session: Session) -> Sequence[ToolCall]:
+    def runnable(self, task: Task, session: Session) -> Sequence[ToolCall]:
         own = _own(session)
         return [self._call(operator) for operator in own.layout.runnable(own.present)]
 
-    def near_misses(self, session: Session, rng: random.Random) -> Sequence[ToolCall]:
+    def near_misses(self, task: Task, session: Session, rng: random.Random) -> Sequence[ToolCall]:
         """Calls with exactly one violated precondition, one a tool at most, in random order."""
         own = _own(session)
         operators = own.layout.operators

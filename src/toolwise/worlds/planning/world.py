@@ -57,16 +57,22 @@ class PlanningSession:
     def _operator(self, known: tuple[str, tuple[str, ...]], arguments: Mapping[str, Json]) -> Operator | str:
         """The ground action, or what is wrong with the arguments."""
         tool, parameters = known
+        try:
+            found = self.layout.find(tool, tuple(arguments[name] for name in parameters))
+        except (KeyError, TypeError):  # missing, or no text
+            found = None
+        if found is not None and len(arguments) == len(parameters):
+            return found
         for name in parameters:
             if name not in arguments:
                 return f"The argument '{name}' is missing."
         unknown = next((name for name in arguments if name not in parameters), None)
         if unknown is not None:
             return f"There is no argument '{unknown}'."
-        values = tuple(arguments[name] for name in parameters)
+        values = [arguments[name] for name in parameters]
         if not all(isinstance(value, str) for value in values):
             return "Every argument must be a text."
-        return self.layout.find(tool, values) or f"'{', '.join(values)}' cannot be used here: no such thing, or wrong kind."
+        return f"'{', '.join(values)}' cannot be used here: no such thing, or of the wrong kind."
 
     def state(self) -> Mapping[str, Json]:
         """The whole state, its objects included."""
