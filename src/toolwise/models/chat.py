@@ -25,6 +25,8 @@ from toolwise.types import FunctionTool, Json, Schema
 
 MAX_ENUM = 24
 """An enumeration longer than this in characters is shown as `enum`; a request states the value itself."""
+BREAK = "\n"
+"""Between two candidates."""
 _CALL_MIDDLE = '", "arguments": '
 _CALL_END = "}</tool_call>"
 
@@ -202,7 +204,7 @@ def render(
     segments: list[Segment] = []
     offered = [Segment(Special.TOOLS, Part.MARK)]
     for index, tool in enumerate(tools):
-        offered += [Segment("\n" if index else "", Part.TOOLS), *render_tool(tool)]
+        offered += [Segment(BREAK if index else "", Part.TOOLS), *render_tool(tool)]
     offered.append(Segment(Special.END, Part.MARK))
     for message in messages:
         segments += _turn(message)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from toolwise.models.chat import Part, ordered_arguments, render
+from toolwise.models.chat import BREAK, Part, ordered_arguments, render
 from toolwise.models.tokenizer import Special
 from toolwise.types import ChatMessage, Json, SFTExample
 
@@ -36,6 +36,10 @@ class Encoded:
     """[time] which of the assistant's turns a token belongs to (1, 2, …), 0 for what others say."""
     probes: np.ndarray
     """[k, 3] position, kind (0 a tool's name, 1 a parameter's) and whether it is called or given."""
+    lines: np.ndarray
+    """[time] on which candidate's line a token stands (1, 2, …, with the line's break before it), 0 for none."""
+    called: tuple[int, ...]
+    """The lines of the tools that are called."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -93,16 +97,20 @@ def encode(examples: Sequence[SFTExample], tokenizer: PreTrainedTokenizerFast, w
         weighted: list[float] = []
         names: list[int] = []
         turns: list[int] = []
-        calls = turn = 0
+        lines: list[int] = []
+        line_of = {tool["function"]["name"]: index + 1 for index, tool in enumerate(example.tools)}
+        calls = turn = line = 0
         for segment in segments:
             piece = next(pieces).ids
             calls += segment.part is Part.NAME
             turn += segment.text == Special.ASSISTANT
+            line += segment.text in (Special.TOOLS, BREAK) and segment.part in (Part.MARK, Part.TOOLS)
             ids += piece
             if segment.names and (len(segment.names) == 1 or segment.names[:1] in given):
                 probes.append((len(ids) - 1, int(len(segment.names) > 1), int(segment.names in given)))
             weighted += [weights.get(segment.part, 0.0)] * len(piece)
             names += [calls if segment.part is Part.NAME else 0] * len(piece)
+            lines += [line if segment.part is Part.TOOLS else 0] * len(piece)
             turns += [turn if segment.part in ANSWER_PARTS else 0] * len(piece)
         encoded.append(
             Encoded(
@@ -111,6 +119,8 @@ def encode(examples: Sequence[SFTExample], tokenizer: PreTrainedTokenizerFast, w
                 np.array(names, dtype=np.int32),
                 np.array(turns, dtype=np.int32),
                 np.array(probes, dtype=np.int64).reshape(-1, 3),
+                np.array(lines, dtype=np.int32),
+                tuple(sorted(line_of[path[0]] for path in given if len(path) == 1 and path[0] in line_of)),
             )
         )
     return encoded

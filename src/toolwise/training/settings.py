@@ -35,6 +35,8 @@ class CompactTrainingConfig(Config):
     """The first stage ends as soon as so many tools are chosen rightly."""
     synthetic: float = Field(default=0.3, ge=0, le=1)
     """Share of made-up examples after the first stage; falls to zero along the schedule."""
+    shortened: float = Field(default=0.6, ge=0, le=1)
+    """Share of the real conversations that are read in part: with fewer wrong candidates, up to the first call."""
     name_weight: float = Field(default=2.0, gt=0)
     """Weight of a tool's name in the loss; all else that the assistant writes weighs 1."""
     probe_weight: float = Field(default=0.5, ge=0)

@@ -29,6 +29,7 @@ from toolwise.training.batching import Batch, Encoded, batches, encode, in_schem
 from toolwise.training.checkpoints import FILE, Position, load_checkpoint, save_checkpoint
 from toolwise.training.optimiser import Optimiser
 from toolwise.training.settings import CompactTrainingConfig
+from toolwise.training.shortening import shortened
 from toolwise.training.streams import Stream
 from toolwise.training.synthetic import SyntheticLevel, synthetic_example
 from toolwise.types import Frozen, SFTExample, canonical_json, content_key
@@ -259,9 +260,13 @@ def _streams(data: _Data, config: CompactTrainingConfig) -> Iterator[Stream]:
 
         return Stream(name, fresh, batch_tokens=config.batch_tokens, pad=_pad(data), seed=config.seed)
 
+    def read_in_part(epoch: int) -> list[Encoded]:
+        rng = random.Random(f"{config.seed}:shortened:{epoch}")
+        return [shortened(example, config.shortened, rng) for example in data.real]
+
     yield made_up("selection", SELECTION)
     yield made_up("synthetic", WHOLE)
-    yield Stream("real", lambda _: data.real, batch_tokens=config.batch_tokens, pad=_pad(data), seed=config.seed)
+    yield Stream("real", read_in_part, batch_tokens=config.batch_tokens, pad=_pad(data), seed=config.seed)
 
 
 def _probe_loss(model: ToolwiseForCausalLM, hidden: torch.Tensor, batch: Batch) -> torch.Tensor:
