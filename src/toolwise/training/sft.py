@@ -94,7 +94,7 @@ def train_compact(
 def _default_threads() -> int:
     """One a core, but on larger machines one core is left for the rest: matrices this small are shared out so often
     that a single thread that has to wait for its core stops all of them."""
-    cores = os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(_MOST_THREADS, cores if cores <= 2 else cores - 1)
 
 
