@@ -30,7 +30,8 @@ def _explain(kind: type[Config], error: ValidationError, where: str) -> str:
     problem = error.errors()[0]
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] != "extra_forbidden":
-        return f"{where}: {key}: {problem['msg']}"
+        message = problem["msg"].removeprefix("Value error, ")
+        return f"{where}: {key}: {message}" if key else f"{where}: {message}"
     known = _known_keys(kind, problem["loc"][:-1])
     near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(known))}"

@@ -2,17 +2,117 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from inspect import isawaitable
 from pathlib import Path
 
-from toolwise.errors import MissingExtraError
+from toolwise.catalog import CatalogFile
+from toolwise.errors import ConfigError, MissingExtraError
 from toolwise.evaluation import NearestToolPolicy, NullPolicy
+from toolwise.pipelines.worlds import WorldConfig, WorldKind
 from toolwise.ports import Policy, World
-from toolwise.worlds import SimulatedWorld, ToolsetSource
+from toolwise.worlds import (
+    CallRecord,
+    CompressedWorld,
+    FaultyWorld,
+    Layer,
+    LayeredWorld,
+    LlmWorld,
+    RecordingWorld,
+    ReplayWorld,
+    SimulatedWorld,
+    ToolsetSource,
+)
+from toolwise.worlds.compression import RULES_FILE, read_rules
+
+Closer = Callable[[], Awaitable[None] | None]
 
 
 def simulated_world(tools: ToolsetSource) -> World:
     """The stateful world that runs any tool from its schemas."""
     return SimulatedWorld(tools)
+
+
+@asynccontextmanager
+async def opened_world(config: WorldConfig, tools: ToolsetSource) -> AsyncIterator[World]:
+    """The world that a configuration asks for, its connections closed at the end; for one event loop.
+
+    Raises ConfigError, MissingExtraError, DataError.
+    """
+    closers: list[Closer] = []
+    try:
+        yield build_world(config, tools, closers)
+    finally:
+        for close in reversed(closers):
+            if isawaitable(closing := close()):
+                await closing
+
+
+def build_world(config: WorldConfig, tools: ToolsetSource, closers: list[Closer] | None = None) -> World:
+    """As `opened_world`, for callers that close nothing, or close by `closers` themselves."""
+    given = [] if closers is None else closers
+    world = _base_world(config, tools, given)
+    if config.faults.rate or config.faults.rates:
+        world = FaultyWorld(world, config.faults)
+    if config.compression is not None:
+        rules = read_rules(tools.folder / RULES_FILE) if isinstance(tools, CatalogFile) else {}
+        world = CompressedWorld(world, rules, config.compression)
+    return world
+
+
+def _base_world(config: WorldConfig, tools: ToolsetSource, closers: list[Closer]) -> World:
+    record = CallRecord(config.record) if config.record is not None else None
+    if config.layers == (WorldKind.REPLAY,) and record is not None:
+        return ReplayWorld(record, tools, exact=config.rule.exact)
+    replays = config.layers[0] is WorldKind.REPLAY
+    layers = [_layer(kind, config, tools, closers) for kind in config.layers[1 if replays else 0 :]]
+    if len(layers) == 1 and not replays:
+        world = layers[0].world
+        return world if record is None else RecordingWorld(world, record, tools)
+    return LayeredWorld(layers, tools, record=record, rule=config.rule, lookup=replays)
+
+
+def _layer(kind: WorldKind, config: WorldConfig, tools: ToolsetSource, closers: list[Closer]) -> Layer:
+    if kind is WorldKind.SIMULATED:
+        return Layer(simulated_world(tools))
+    if kind is WorldKind.LLM:
+        return Layer(_llm_world(config, tools, closers))
+    world = _real_world(kind, config, tools)
+    close = getattr(world, "close", None)
+    if close is not None:
+        closers.append(close)
+    return Layer(world, binding=kind.value, shared=kind in {WorldKind.HTTP, WorldKind.AWS})
+
+
+def _llm_world(config: WorldConfig, tools: ToolsetSource, closers: list[Closer]) -> World:
+    from toolwise.llm.endpoint import EndpointModel
+
+    if config.endpoint is None:
+        raise ConfigError("the world `llm` needs `endpoint`, with the base_url and the model that plays the tools")
+    model = EndpointModel(config.endpoint)
+    closers.append(model.close)
+    return LlmWorld(tools, model, config.executor)
+
+
+def _real_world(kind: WorldKind, config: WorldConfig, tools: ToolsetSource) -> World:
+    """Raises ConfigError, MissingExtraError."""
+    if kind is WorldKind.MCP:
+        from toolwise.worlds.mcp import McpWorld, McpWorldConfig
+
+        return McpWorld(
+            tools,
+            McpWorldConfig(
+                workspace=config.workspace,
+                consent=config.allow_destructive,
+                hosts=config.allowed_hosts,
+            ),
+        )
+    if kind is WorldKind.PYTHON:
+        from toolwise.worlds.python import PythonWorld, PythonWorldConfig
+
+        return PythonWorld(tools, PythonWorldConfig(workspace=config.workspace, consent=config.allow_destructive))
+    raise ConfigError(f"the world `{kind.value}` cannot be built")
 
 
 def model_policy(folder: Path, name: str = "model", threads: int | None = None) -> Policy:

@@ -37,6 +37,8 @@ class RecordedCall(Frozen):
     occurrence: int
     """How often the same call was made before it in its branch at all."""
     observation: Observation
+    state: dict[str, Json] | None = None
+    """The session's state after it, as the world tells it; none for a call that only reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,8 @@ class CallRecord:
         with self._lock, self._storage("write"):
             append_line(self.path, line)
 
-    def find(self, moment: Moment, *, exact: bool = False) -> Observation | None:
-        """The recorded answer that fits best; none where there is none (see `docs/worlds.md`).
+    def find(self, moment: Moment, *, exact: bool = False) -> RecordedCall | None:
+        """The recorded call that fits best; none where there is none (see `docs/worlds.md`).
 
         The same moment of the same task, else of another task; else, unless `exact`, the call's record by its
         number, and the last one beyond that.
@@ -141,12 +143,12 @@ class CallRecord:
             ) from error
 
 
-def _lasting(calls: list[RecordedCall]) -> Observation:
+def _lasting(calls: list[RecordedCall]) -> RecordedCall:
     """The first answer; not one that only says that the tool could not be reached, if there is another."""
     lasting = (call for call in calls if call.observation.error not in _TRANSIENT)
-    return next(lasting, calls[0]).observation
+    return next(lasting, calls[0])
 
 
-def _numbered(calls: list[RecordedCall], occurrence: int) -> Observation:
+def _numbered(calls: list[RecordedCall], occurrence: int) -> RecordedCall:
     same = [call for call in calls if call.occurrence == occurrence]
-    return _lasting(same) if same else calls[-1].observation
+    return _lasting(same) if same else calls[-1]

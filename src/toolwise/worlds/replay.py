@@ -57,7 +57,9 @@ class KnownReads:
         return only_reads(self.find(tool_id))
 
 
-def recorded_call(call: ToolCall, moment: Moment, seen: Observation, *, read: bool) -> RecordedCall | None:
+def recorded_call(
+    call: ToolCall, moment: Moment, seen: Observation, *, read: bool, state: Mapping[str, Json] | None
+) -> RecordedCall | None:
     """The line of the record for an answer; none unless the tool itself gave it."""
     if seen.source is not ObservationSource.REAL or seen.error in _NOT_FROM_THE_TOOL or seen.fault is not None:
         return None
@@ -71,6 +73,7 @@ def recorded_call(call: ToolCall, moment: Moment, seen: Observation, *, read: bo
         again=moment.again,
         occurrence=moment.occurrence,
         observation=seen,
+        state=None if state is None else dict(state),
     )
 
 
@@ -110,7 +113,8 @@ class RecordingSession:
         read = self._reads(call.name)
         self._branch = self._branch.then(moment, read=read)
         seen = await self._session.call(call)
-        if (entry := recorded_call(call, moment, seen, read=read)) is not None:
+        state = None if read else self._session.state()
+        if (entry := recorded_call(call, moment, seen, read=read, state=state)) is not None:
             self._record.append(entry)
         return seen
 
@@ -151,6 +155,12 @@ class ReplayWorld:
         return ReplaySession(self._record, self._reads, task, exact=self._exact)
 
 
+@dataclass(frozen=True, slots=True)
+class _ReplaySnapshot:
+    branch: Branch
+    state: Mapping[str, Json]
+
+
 class ReplaySession:
     """One run of one task, from the record."""
 
@@ -160,6 +170,7 @@ class ReplaySession:
         self._candidates = frozenset(task.candidates)
         self._exact = exact
         self._branch = Branch(task.key)
+        self._state: Mapping[str, Json] = task.world.start
 
     async def call(self, call: ToolCall) -> Observation:
         """The recorded answer; a call that is not on record is a CONNECTION error with the code `not_recorded`."""
@@ -167,24 +178,25 @@ class ReplaySession:
             return _failure(404, ToolErrorKind.UNKNOWN_TOOL, "unknown_tool", f"There is no tool named '{call.name}'.")
         moment = self._branch.moment(call_key(call))
         self._branch = self._branch.then(moment, read=self._reads(call.name))
-        seen = self._record.find(moment, exact=self._exact)
-        if seen is None:
+        found = self._record.find(moment, exact=self._exact)
+        if found is None:
             message = f"The record has no answer to this call of '{call.name}'."
             return _failure(503, ToolErrorKind.CONNECTION, NOT_RECORDED, message)
-        return seen.model_copy(update={"source": ObservationSource.RECORDED})
+        self._state = self._state if found.state is None else found.state
+        return found.observation.model_copy(update={"source": ObservationSource.RECORDED})
 
     def state(self) -> Mapping[str, Json]:
-        """Empty: the record says what tools answered, not what became of their data."""
-        return {}
+        """As the world that was recorded told it after the last call that may have changed something."""
+        return self._state
 
     def snapshot(self) -> object:
-        return self._branch
+        return _ReplaySnapshot(self._branch, self._state)
 
     def restore(self, snapshot: object) -> None:
         """Raises WorldError for something that is no snapshot of such a session."""
-        if not isinstance(snapshot, Branch):
+        if not isinstance(snapshot, _ReplaySnapshot):
             raise WorldError("this is no snapshot of a replayed session; pass what snapshot() gave")
-        self._branch = snapshot
+        self._branch, self._state = snapshot.branch, snapshot.state
 
     def prepare(self, call: ToolCall) -> None:
         """Nothing: a record cannot be made to hold what never happened."""
