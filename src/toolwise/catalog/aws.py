@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from toolwise.catalog.documents import DocumentError
-from toolwise.catalog.draft import Allowance, Definitions, Draft, Parameters, legal_name, slug
+from toolwise.catalog.draft import Allowance, Definitions, Draft, Names, Parameters, legal_name, slug
 from toolwise.catalog.hints import rpc_hints
 from toolwise.catalog.keywords import usable_pattern
 from toolwise.catalog.left_out import LeftOutReason
@@ -227,10 +227,11 @@ def import_aws(document: dict[str, Any], source: str) -> Draft:
     )
     converter = _Shapes(shapes, draft)
     protocol = str(metadata.get("protocol") or "json")
+    names = Names()
     for name, operation in document["operations"].items():
         if not isinstance(operation, dict) or not legal_name(name):
             draft.leave_out(str(name)[:80], LeftOutReason.INVALID_OPERATION, "the operation is not an object")
             continue
-        draft.tools.append(_tool(legal_name(name), operation, converter, service, protocol))
+        draft.tools.append(_tool(names.give(legal_name(name)), operation, converter, service, protocol))
     draft.definitions = converter.definitions.drain()
     return draft

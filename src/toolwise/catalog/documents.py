@@ -123,6 +123,13 @@ def parse(data: bytes, name: str) -> Document:
 
 def _parse_lines(data: bytes, name: str) -> Document:
     """JSON lines; a file so called that is one JSON value over several lines is read as that."""
+    if not _is_lines(data):
+        try:
+            whole = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            whole = None
+        if isinstance(whole, dict | list):
+            return Document(whole if isinstance(whole, list) else [whole], name)
     rows: list[Any] = []
     numbers: list[int] = []
     bad: list[tuple[int, str]] = []
@@ -137,11 +144,7 @@ def _parse_lines(data: bytes, name: str) -> Document:
         except orjson.JSONDecodeError as error:
             bad.append((number, f"not valid JSON: {error}"))
     if not rows:
-        try:
-            whole = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            raise DocumentError(LeftOutReason.MALFORMED, f"line {bad[0][0]}: {bad[0][1]}") from None
-        return Document(whole, name)
+        raise DocumentError(LeftOutReason.MALFORMED, f"line {bad[0][0]}: {bad[0][1]}")
     return Document(rows, name, tuple(numbers), tuple(bad))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from toolwise.catalog.documents import DocumentError
-from toolwise.catalog.draft import Allowance, Definitions, Draft, Parameters, legal_name, slug
+from toolwise.catalog.draft import Allowance, Definitions, Draft, Names, Parameters, legal_name, slug
 from toolwise.catalog.hints import http_hints
 from toolwise.catalog.keywords import number, text, usable_pattern
 from toolwise.catalog.left_out import LeftOutReason
@@ -240,10 +240,11 @@ def import_google(document: dict[str, Any], source: str) -> Draft:
     converter = _Schemas(schemas if isinstance(schemas, dict) else {}, draft)
     common = document.get("parameters")
     common_names = frozenset(common) if isinstance(common, dict) else frozenset()
+    names = Names()
     for name, method in _methods(document, ""):
         if not isinstance(method, dict) or not legal_name(name):
             draft.leave_out(name[:80], LeftOutReason.INVALID_OPERATION, "the method is not an object")
             continue
-        draft.tools.append(_tool(legal_name(name), method, converter, common_names))
+        draft.tools.append(_tool(names.give(legal_name(name)), method, converter, common_names))
     draft.definitions = converter.definitions.drain()
     return draft

@@ -27,6 +27,8 @@ PYTHON = "python:"
 _LINES = (".jsonl", ".ndjson")
 _SUFFIXES = (".json", ".yaml", ".yml", *_LINES, *(f"{suffix}.gz" for suffix in _LINES))
 
+_FETCH_S = 120.0
+
 Fetch = Callable[[str], bytes]
 """Reads what is at an address that the user typed, at most MAX_BYTES of it. Raises a ToolwiseError."""
 
@@ -106,12 +108,11 @@ class Live:
     """A source that is asked for its tools: an MCP server or a Python module."""
 
     source: str
+    """How messages name it: without variables, which may hold secrets, and without a path of this machine."""
+    identity: str
+    """What the user typed."""
     ask: Callable[[], list[Draft]]
     alone: bool = False
-
-    @property
-    def identity(self) -> str:
-        return self.source
 
     def __str__(self) -> str:
         return self.source
@@ -171,10 +172,13 @@ def _folder(folder: Path) -> list[Located]:
 
 
 def fetch_typed(url: str) -> bytes:
-    """Read a document at an address that the user typed, through the guarded client. Raises a ToolwiseError."""
-    from toolwise.connections.http import fetch_document
+    """Read a document at an address that the user typed. Raises a ToolwiseError.
 
-    return fetch_document(url, max_bytes=MAX_BYTES)
+    Typing it allows its host, wherever that is; a redirect to another private or loopback address is refused.
+    """
+    from toolwise.connections.http import HttpLimits, fetch
+
+    return fetch(url, allow=[url], limits=HttpLimits(total_s=_FETCH_S, max_bytes=MAX_BYTES)).content
 
 
 def _ask_mcp(spec: str) -> list[Draft]:
@@ -214,15 +218,26 @@ def _without_secrets(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
+def _shown(source: str) -> str:
+    from toolwise.connections.mcp_spec import read_spec
+
+    try:
+        return f"{MCP}{read_spec(source).shown}"
+    except CatalogError:  # asking will say what is wrong
+        return f"{MCP}…"
+
+
 def _locate_one(source: str, fetch: Fetch, *, only: bool) -> Sequence[Source]:
     packages = {GOOGLE: google_documents, AWS: aws_documents}
     if source in packages:
         return packages[source]()
     path = Path(source)
     if source.startswith(MCP):
-        return [Live(source, lambda: _ask_mcp(source), alone=only)]
+        return [Live(_shown(source), source, lambda: _ask_mcp(source), alone=only)]
     if source.startswith(PYTHON) or (path.suffix == ".py" and path.is_file()):
-        return [Live(source, lambda: _ask_python(source), alone=only)]
+        return [
+            Live(source if source.startswith(PYTHON) else path.name, source, lambda: _ask_python(source), alone=only)
+        ]
     if source.lower().startswith(("http://", "https://")):
         return [_address(source, fetch, only)]
     return _on_disk(path, only)

@@ -38,7 +38,9 @@ class _Place:
     collections: tuple[str, ...] = ()
 
     def within(self, row: dict[str, Any], *, wrapper: bool) -> _Place:
-        server = row.get("serverInfo") or row.get("server_info")
+        result = row.get("result")
+        holder = result if wrapper and isinstance(result, dict) else row
+        server = holder.get("serverInfo") or holder.get("server_info")
         named = row.get("toolset") or (server.get("name") if isinstance(server, dict) else None)
         if not named and wrapper:
             named = row.get("server") or row.get("name")
@@ -111,7 +113,7 @@ def _function(row: Any, where: str) -> Function:
     returns = next((inner[key] for key in _RETURNS if isinstance(inner.get(key), dict)), None)
     examples: list[Any] = next((inner[k] for k in ("examples", "input_examples") if isinstance(inner.get(k), list)), [])
     return Function(
-        name=name_of(inner.get("name")),
+        name=_own_name(row, name_of(inner.get("name"))),
         where=where,
         description=_description(inner),
         parameters=schema,
@@ -119,6 +121,14 @@ def _function(row: Any, where: str) -> Function:
         hints=_hints(inner),
         examples=[example.get("input", example) for example in examples if isinstance(example, dict)],
     )
+
+
+def _own_name(row: dict[str, Any], name: str) -> str:
+    """The tool's name in its catalog, which our own export keeps in an id beside the function's."""
+    known, toolset = row.get("id"), row.get("toolset")
+    if isinstance(known, str) and isinstance(toolset, str) and toolset and known.startswith(f"{toolset}."):
+        return known[len(toolset) + 1 :] or name
+    return name
 
 
 def _description(row: dict[str, Any]) -> str:

@@ -145,6 +145,8 @@ def _parameter(parameter: dict[str, Any], must: bool) -> dict[str, Any]:
     options = parameter.get("enum") or parameter.get("options")
     if isinstance(options, list) and options:
         schema["enum"] = options
+        if not all(isinstance(option, str) for option in options):
+            schema.pop("type", None)  # ENUM says nothing of its values' type
     value = parameter.get("default", parameter.get("example"))
     if value is not None and value != "":
         schema["example" if must else "default"] = typed(value, schema.get("type"))

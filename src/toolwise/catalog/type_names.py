@@ -129,12 +129,12 @@ def _generic(base: str, inside: str, depth: int) -> Schema:
 
 def _composed(text: str, written: str, depth: int) -> Schema | None:
     """A type made of others; none if it is not."""
+    if text.endswith("[]"):
+        return _array([written[:-2]], depth)
     if match := _GENERIC.match(text):
         return _generic(match[1], written[match.start(2) : match.end(2)], depth)
     if match := _OF.match(text):
         return _array([match[2]], depth) if _read(match[2], depth + 1) else _array([match[2].rstrip("s")], depth)
-    if text.endswith("[]"):
-        return _array([text[:-2]], depth)
     for separator in ("|", "/"):
         if len(parts := _split(written, separator)) > 1:
             return _union(parts, depth)
