@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from toolwise.catalog.draft import Allowance, Definitions, Draft
+from toolwise.catalog.extensions import PATTERN_EXTENSION
 from toolwise.catalog.keywords import COPIED, COUNTS, TYPES, fits, fitting, json_value, number, text, usable_pattern
 from toolwise.catalog.left_out import LeftOutReason
 from toolwise.catalog.merging import merge_all
@@ -215,7 +216,7 @@ def _scalar_keywords(schema: dict[str, Any]) -> Schema:
     for key, usable in COPIED:
         if key in schema and usable(schema[key]):
             made[key] = int(schema[key]) if key in COUNTS else schema[key]
-    pattern = schema.get("pattern")
+    pattern = schema.get("pattern", schema.get(PATTERN_EXTENSION))
     if text(pattern) and (usable_one := usable_pattern(pattern)):
         made["pattern"] = usable_one
     _bounds(schema, made)

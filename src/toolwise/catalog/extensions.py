@@ -16,6 +16,8 @@ HINTS_EXTENSION = "x-toolwise-hints"
 """In an operation: MCP's hints, where the HTTP method does not say them already."""
 EXAMPLES_EXTENSION = "x-toolwise-examples"
 """In an operation: known good arguments, by parameter name."""
+PATTERN_EXTENSION = "x-toolwise-pattern"
+"""In a schema: a regular expression of the standard's dialect that common validators take for a mistake (`\\p{L}`)."""
 
 _HINTS = ("read_only", "idempotent", "destructive")
 _MAX_LISTED = 32

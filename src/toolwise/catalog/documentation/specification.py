@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from toolwise.catalog.documentation.losses import Loss, Losses
 from toolwise.catalog.documentation.schemas import transformed
 from toolwise.catalog.draft import Names
-from toolwise.catalog.extensions import EXAMPLES_EXTENSION, HINTS_EXTENSION, TOOLSET_EXTENSION
+from toolwise.catalog.extensions import (
+    EXAMPLES_EXTENSION,
+    HINTS_EXTENSION,
+    PATTERN_EXTENSION,
+    TOOLSET_EXTENSION,
+)
 from toolwise.catalog.hints import http_hints
 from toolwise.errors import CatalogError
 from toolwise.schemas import Validator, reference_name
@@ -49,6 +55,8 @@ class _Schemas:
         self._refer(schema)
         if isinstance(schema.get("description"), str):
             schema["description"] = _prose(schema["description"])
+        if isinstance(schema.get("pattern"), str) and not _widely_understood(schema["pattern"]):
+            schema[PATTERN_EXTENSION] = schema.pop("pattern")
         if "default" in schema and not self._accepts_default(schema):
             del schema["default"]
             self._losses[Loss.INVALID_DEFAULT] += 1
@@ -71,6 +79,16 @@ class _Schemas:
             return Validator({k: v for k, v in local.items() if k != "default"}, {}).is_valid(schema["default"])
         except CatalogError:
             return False
+
+
+@lru_cache(maxsize=65536)
+def _widely_understood(pattern: str) -> bool:
+    """JSON Schema's dialect is ECMA-262's, with `\\p{L}` and more; validators written in Python know only Python's."""
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError):
+        return False
+    return True
 
 
 def _with_known_required(schema: Schema) -> Schema:
