@@ -157,13 +157,16 @@ class RouteTable(Generic[RouteT]):
         return True
 
     def find(self, path: Sequence[str], method: str) -> tuple[RouteT | None, tuple[str, ...]]:
-        """The most specific route, and the methods that the path allows (none: no such path)."""
-        allowed: set[str] = set()
-        for node in _matching(self._root, path, 0):
-            if method in node.routes:
-                return node.routes[method], ()
-            allowed.update(node.routes)
-        return None, tuple(sorted(allowed))
+        """The route, or the methods that the path allows (none: no such path).
+
+        The most specific template decides alone, as OpenAPI says of concrete and templated paths.
+        """
+        node = next(_matching(self._root, path, 0), None)
+        if node is None:
+            return None, ()
+        if method in node.routes:
+            return node.routes[method], ()
+        return None, tuple(sorted(node.routes))
 
 
 def _matching(node: _Node[RouteT], path: Sequence[str], depth: int) -> Iterator[_Node[RouteT]]:
