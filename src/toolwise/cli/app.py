@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from toolwise import __version__
-from toolwise.cli import catalog_commands, data_commands, model_commands, run_commands, teacher_commands
+from toolwise.cli import catalog_commands, data_commands, metatask_commands, model_commands, run_commands, teacher_commands
 from toolwise.cli.output import one_line_errors
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 run_commands.register(app)
 catalog_commands.register(app)
 data_commands.register(app)
+metatask_commands.register(app)
 teacher_commands.register(app)
 model_commands.register(app)
 

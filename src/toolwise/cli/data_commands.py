@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from toolwise.cli.metatask_commands import render_verified
 from toolwise.cli.options import AsJson, Out, Resume, Seed, Workers
 from toolwise.cli.output import emit
 from toolwise.cli.progress import ProgressView
@@ -47,9 +48,15 @@ def verify(
     workers: Workers = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Replay every trajectory in a fresh world and check it, stage by stage."""
+    """Replay every trajectory (or meta-task example) in a fresh world and check it."""
+    from toolwise.pipelines.metatasks import holds_metatasks, verify_metatasks
     from toolwise.pipelines.verbs import verify_folder
 
+    if holds_metatasks(trajectories):
+        with ProgressView() as view:
+            checked = verify_metatasks(trajectories, view)
+        emit(checked, as_json, lambda result: render_verified(result, trajectories))
+        return
     target = out or trajectories.with_name(f"{trajectories.name}-verified")
     with ProgressView() as view:
         document = verify_folder(trajectories, target, resume=resume, workers=workers, observer=view)

@@ -277,10 +277,17 @@ async def _one_answer_explored(
     ground: Ground, calls: Sequence[ToolCall], replaced: Sequence[ToolCall], observed: Node, end: Node
 ) -> bool:
     """As far as this instance was explored, where a world cannot name its predecessors."""
-    for node in list(ground.explorer.nodes.values()):
-        if await _run(ground.explorer, node, calls) is observed:
-            if await _run(ground.explorer, node, replaced) is not end:
-                return False
+    states = {observed.key}
+    for call in reversed(calls):
+        states = {
+            node.key
+            for node in ground.explorer.nodes.values()
+            for edge in node.edges.values()
+            if edge.ok and edge.target.key in states and edge.call == call
+        }
+    for key in sorted(states):
+        if await _run(ground.explorer, ground.explorer.nodes[key], replaced) is not end:
+            return False
     return True
 
 

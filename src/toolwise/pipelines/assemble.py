@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from inspect import isawaitable
 from pathlib import Path
@@ -10,8 +10,10 @@ from pathlib import Path
 from toolwise.catalog import CatalogFile
 from toolwise.errors import ConfigError, MissingExtraError
 from toolwise.evaluation import NearestToolPolicy, NullPolicy
+from toolwise.metatasks import CatalogSubject, Subject
 from toolwise.pipelines.worlds import WorldConfig, WorldKind
 from toolwise.ports import Policy, World
+from toolwise.types import Split
 from toolwise.worlds import (
     CallRecord,
     CompressedWorld,
@@ -25,6 +27,7 @@ from toolwise.worlds import (
     ToolsetSource,
 )
 from toolwise.worlds.compression import RULES_FILE, read_rules
+from toolwise.worlds.planning import PlanningSubject, is_exact_world, read_pddl
 
 Closer = Callable[[], Awaitable[None] | None]
 
@@ -32,6 +35,16 @@ Closer = Callable[[], Awaitable[None] | None]
 def simulated_world(tools: ToolsetSource) -> World:
     """The stateful world that runs any tool from its schemas."""
     return SimulatedWorld(tools)
+
+
+def exact_subject(name: str, sizes: tuple[int, int] | None, problems: Sequence[Path]) -> Subject:
+    """An exact world for meta-tasks. Raises ConfigError, PddlError, InstanceError."""
+    return PlanningSubject(name, sizes, [read_pddl(path) for path in problems])
+
+
+def catalog_subject(tools: ToolsetSource, split_of: Mapping[str, Split]) -> Subject:
+    """Toolsets in the simulated world for meta-tasks. Raises ConfigError."""
+    return CatalogSubject(tools, split_of, SimulatedWorld(tools))
 
 
 @asynccontextmanager
