@@ -9,7 +9,7 @@ from typing import Annotated
 import orjson
 import typer
 
-from toolwise.cli.options import AsJson, Out, Resume, Seed, Workers
+from toolwise.cli.options import AsJson, Out, Resume, Seed, Workers, World
 from toolwise.cli.output import emit, fail
 from toolwise.cli.progress import ProgressView
 from toolwise.types import Json
@@ -61,6 +61,7 @@ def solve(
     max_cost: Annotated[float | None, typer.Option("--max-cost", min=0, help="A hard budget.")] = None,
     max_minutes: Annotated[float | None, typer.Option("--max-minutes", min=0, help="Of this session.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only estimate calls, tokens and price.")] = False,
+    world: World = None,
     seed: Seed = 0,
     resume: Resume = False,
     workers: Workers = 0,
@@ -68,7 +69,7 @@ def solve(
 ) -> None:
     """Solve tasks by search, with the embedded teacher or any language model; every attempt is kept as a tree."""
     if policy == BLUEPRINT:
-        _solve_embedded(tasks, out, strategy, (seed, workers), resume=resume, as_json=as_json)
+        _solve_embedded(tasks, out, strategy, (seed, workers, world), resume=resume, as_json=as_json)
         return
     if policy != LLM:
         fail(f"unknown --policy {policy!r}; choose {BLUEPRINT} or {LLM}", 2)
@@ -95,18 +96,22 @@ def solve(
     with ProgressView() as view:
         document = solve_folder_with_model(tasks, out, strategy, asked, seed=seed, resume=resume, observer=view)
     emit(document, as_json, lambda result: _render_solved(result, out))
-    if not document["within_budget"]:
+    if document["stopped_by"] == "endpoint":
         fail(document["stopped"], 2)
 
 
 def _solve_embedded(
-    tasks: Path, out: Path, strategy: str, how: tuple[int, int], *, resume: bool, as_json: bool
+    tasks: Path, out: Path, strategy: str, how: tuple[int, int, str | None], *, resume: bool, as_json: bool
 ) -> None:
     from toolwise.pipelines.verbs import solve_folder
+    from toolwise.pipelines.worlds import world_config
 
-    seed, workers = how
+    seed, workers, world = how
+    chosen = world_config(world) if world else None
     with ProgressView() as view:
-        document = solve_folder(tasks, out, strategy, seed=seed, resume=resume, workers=workers, observer=view)
+        document = solve_folder(
+            tasks, out, strategy, world=chosen, seed=seed, resume=resume, workers=workers, observer=view
+        )
     emit(document, as_json, lambda result: f"{result['trajectories']:,} trajectories -> {out}")
 
 

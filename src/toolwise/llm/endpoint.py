@@ -8,7 +8,6 @@ import random
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-import orjson
 from pydantic import Field, field_validator
 
 from toolwise.config import Config
@@ -19,7 +18,7 @@ from toolwise.llm.pricing import Counter, Meter, Price, Usage, estimated_tokens,
 from toolwise.llm.repair import checked_document, shorter, with_more_room, with_repair, with_schema_in_words
 from toolwise.llm.text_calls import read_text_calls, with_text_calls
 from toolwise.llm.transport import HttpAnswer, HttpTransport, Transport
-from toolwise.llm.wire import Read, asked, read_reply
+from toolwise.llm.wire import Read, read_reply, request_body
 from toolwise.ports import ChatReply, ChatRequest
 
 _OK = 200
@@ -163,7 +162,7 @@ class EndpointModel:
 
     async def _send(self, request: ChatRequest) -> tuple[Read, Usage]:
         """One request, attempted until it is answered or cannot be."""
-        body = orjson.dumps({"model": self.config.model, **asked(request)})
+        body = request_body(request, self.config.model)
         tokens = estimated_tokens(len(body))
         most = usage_of(self._price, tokens, request.sampling.max_tokens)
         fault: EndpointError | None = None

@@ -9,7 +9,7 @@ from toolwise.errors import ConfigError
 from toolwise.llm.endpoint import EndpointModel
 from toolwise.llm.faults import EndpointUnusableError
 from toolwise.llm.pricing import Meter, Usage
-from toolwise.llm.wire import asked
+from toolwise.llm.wire import request_key
 from toolwise.ports import ChatReply, ChatRequest
 from toolwise.types import content_key
 
@@ -53,7 +53,7 @@ class EndpointPool:
     def _chosen(self, request: ChatRequest) -> EndpointModel:
         if len(self._models) == 1:
             return self._models[0]
-        question = content_key(asked(request))
+        question = request_key(request, "")
 
         def score(model: EndpointModel) -> float:
             drawn = int(content_key(question, model.config.base_url, model.name)[:13], 16) + 1

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+from toolwise.llm.wire import tools_size
 from toolwise.ports import ChatRequest
+from toolwise.types import Message
 
 _REMEMBERED = 50_000
 """Prefixes kept in memory; a cache forgets too."""
@@ -23,17 +25,17 @@ class PrefixMeter:
 
     def see(self, request: ChatRequest, prompt_tokens: int) -> None:
         """Count a request that was sent, and its prompt tokens as the endpoint counted them."""
-        chain = hash(tuple(function["function"]["name"] for function in request.tools))
+        tools = tools_size(request)
+        chain = hash((tools, tuple(function["function"]["name"] for function in request.tools)))
         shared = length = 0
         known = True
         for message in request.messages:
-            chain = hash((chain, message.role, message.content, message.thought, _calls(request, message)))
+            chain = hash((chain, message.role, message.content, message.thought, _calls(message)))
             size = len(message.content) + len(message.thought) + 1
             length += size
             known = known and chain in self._known
             shared += size if known else 0
             self._remember(chain)
-        tools = self._tools_size(request)
         if shared:
             shared += tools
         length += tools
@@ -51,9 +53,6 @@ class PrefixMeter:
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
 
-    def _tools_size(self, request: ChatRequest) -> int:
-        return sum(len(str(function["function"])) for function in request.tools)
 
-
-def _calls(request: ChatRequest, message: object) -> tuple[str, ...]:
-    return tuple(f"{call.name}{call.arguments}" for call in getattr(message, "tool_calls", ()))
+def _calls(message: Message) -> tuple[str, ...]:
+    return tuple(f"{call.id}{call.name}{call.arguments}" for call in message.tool_calls)

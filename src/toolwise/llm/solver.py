@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import orjson
 
-from toolwise.offers import Offer
+from toolwise.offers import Offer, compact_parameters
 from toolwise.ports import ChatModel, ChatRequest, Sampling, Step, Turn
-from toolwise.types import FunctionTool, Message, Role, StopReason, Tool, ToolCall
+from toolwise.text import first_sentence
+from toolwise.types import FunctionTool, Message, Role, Schema, StopReason, Tool, ToolCall
 
 GIVE_UP = "give_up"
 """The function by which a model says that it cannot go on from here (ToolLLM's second finishing act)."""
@@ -27,8 +28,10 @@ _DIVERSITY = """This is not the first attempt from this point. What was tried fr
 Do something different from all of these now: another tool, other arguments, or another way to the goal."""
 _SHOWN_RESULT = 400
 """Characters of an earlier attempt's observation that the diversity message repeats."""
-_OFFERS = 256
+_OFFERS = 1024
 """Sets of candidates whose functions are remembered."""
+_TOOLS = 4096
+"""Tools of which what is shown is remembered."""
 
 
 def give_up_function() -> FunctionTool:
@@ -92,6 +95,7 @@ class ChatPolicy:
         self._model = model
         self._temperature = temperature
         self._max_tokens = max_tokens
+        self._shown: OrderedDict[str, tuple[str, Schema]] = OrderedDict()
         self._offers: OrderedDict[tuple[str, ...], tuple[Offer, tuple[FunctionTool, ...]]] = OrderedDict()
 
     async def act(self, turn: Turn) -> Step:
@@ -115,11 +119,22 @@ class ChatPolicy:
         found = self._offers.get(key)
         if found is None:
             offer = Offer(tools)
-            found = (offer, (*offer.functions(), give_up_function()))
+            found = (offer, (*(self._function(tool, offer) for tool in tools), give_up_function()))
             self._offers[key] = found
             if len(self._offers) > _OFFERS:
                 self._offers.popitem(last=False)
         return found
+
+    def _function(self, tool: Tool, offer: Offer) -> FunctionTool:
+        """As the offer shows it; what does not depend on the other candidates is remembered."""
+        shown = self._shown.get(tool.id)
+        if shown is None:
+            shown = self._shown[tool.id] = (first_sentence(tool.description), compact_parameters(tool))
+            if len(self._shown) > _TOOLS:
+                self._shown.popitem(last=False)
+        description, parameters = shown
+        function = {"name": offer.name(tool.id), "description": description, "parameters": parameters}
+        return {"type": "function", "function": function}
 
 
 def step_of(message: Message, offer: Offer) -> Step:

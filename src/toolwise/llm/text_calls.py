@@ -15,7 +15,9 @@ from toolwise.types import FunctionTool, Message, Role, ToolCall
 
 _OPEN, _CLOSE = "<tool_call>", "</tool_call>"
 _CALL = re.compile(re.escape(_OPEN) + r"\s*(.*?)\s*" + f"(?:{re.escape(_CLOSE)}|$)", re.DOTALL)
-_RULES = f"""You can call these tools, given as JSON, one a line:
+_INTRODUCTION = "You can call these tools, given as JSON, one a line:"
+_RESPONSE_OPEN, _RESPONSE_CLOSE = "<tool_response>\n", "\n</tool_response>"
+_RULES = f"""{_INTRODUCTION}
 {{tools}}
 
 To call tools, write for each call one line, and nothing after the last:
@@ -36,6 +38,39 @@ def with_text_calls(request: ChatRequest) -> ChatRequest:
     return replace(request, messages=tuple(messages), tools=())
 
 
+def described_tools(system: str) -> list[dict[str, Any]]:
+    """The functions that a system message describes for calls in text; the inverse of what `with_text_calls` adds."""
+    _, found, after = system.partition(f"{_INTRODUCTION}\n")
+    return [orjson.loads(line) for line in after.split("\n\n", 1)[0].splitlines()] if found else []
+
+
+def from_text(messages: Sequence[Message]) -> list[Message]:
+    """A conversation in text form with its calls and observations told apart again; calls are numbered."""
+    read: list[Message] = []
+    open_calls: list[str] = []
+    count = 0
+    for message in messages:
+        content = message.content
+        if message.role is Role.USER and content.startswith(_RESPONSE_OPEN) and open_calls:
+            body = content.removeprefix(_RESPONSE_OPEN).removesuffix(_RESPONSE_CLOSE)
+            read.append(Message(role=Role.TOOL, content=body, tool_call_id=open_calls.pop(0)))
+        elif message.role is Role.ASSISTANT and _OPEN in content:
+            calls = [call for written in _CALL.findall(content) for call in _read(written)]
+            named = tuple(call.model_copy(update={"id": f"text_{count + i}"}) for i, call in enumerate(calls))
+            count += len(named)
+            open_calls = [call.id for call in named]
+            thought = content.split(_OPEN, 1)[0].strip()
+            read.append(Message(role=Role.ASSISTANT, thought=thought, tool_calls=named))
+        else:
+            read.append(message)
+    return read
+
+
+def in_text(message: Message) -> Message:
+    """An assistant's message with its calls as text."""
+    return _as_text(message)
+
+
 def _rules(tools: Sequence[FunctionTool]) -> str:
     shown = "\n".join(orjson.dumps(tool["function"]).decode() for tool in tools)
     return _RULES.replace("{tools}", shown)
@@ -43,7 +78,7 @@ def _rules(tools: Sequence[FunctionTool]) -> str:
 
 def _as_text(message: Message) -> Message:
     if message.role is Role.TOOL:
-        return Message(role=Role.USER, content=f"<tool_response>\n{message.content}\n</tool_response>")
+        return Message(role=Role.USER, content=f"{_RESPONSE_OPEN}{message.content}{_RESPONSE_CLOSE}")
     if message.role is Role.ASSISTANT and message.tool_calls:
         calls = "\n".join(_line(call) for call in message.tool_calls)
         return Message(role=Role.ASSISTANT, content=f"{message.thought or message.content}\n{calls}".strip())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +12,7 @@ import orjson
 
 from toolwise.llm.faults import EndpointError, FaultKind, excerpt
 from toolwise.ports import ChatReply, ChatRequest
-from toolwise.types import Json, Message, Role, ToolCall
+from toolwise.types import FunctionTool, Json, Message, Role, ToolCall, content_key
 
 CUT_OFF = "length"
 """The finish reason of an answer that reached the limit of tokens."""
@@ -52,6 +55,50 @@ def asked(request: ChatRequest) -> dict[str, Json]:
     body["max_tokens"] = sampling.max_tokens
     body["seed"] = sampling.seed
     return body
+
+
+@dataclass(frozen=True, slots=True)
+class _Tools:
+    """Tools as they are sent; kept by identity, as one task's requests all offer the same object."""
+
+    tools: Sequence[FunctionTool]
+    sent: bytes
+    key: str
+
+
+_TOOLS: OrderedDict[int, _Tools] = OrderedDict()
+_REMEMBERED = 1024
+
+
+def _tools(tools: Sequence[FunctionTool]) -> _Tools:
+    found = _TOOLS.get(id(tools))
+    if found is None or found.tools is not tools:
+        sent = orjson.dumps(tools)
+        found = _TOOLS[id(tools)] = _Tools(tools, sent, hashlib.blake2b(sent, digest_size=10).hexdigest())
+        if len(_TOOLS) > _REMEMBERED:
+            _TOOLS.popitem(last=False)
+    return found
+
+
+def request_body(request: ChatRequest, model: str) -> bytes:
+    """The bytes to send: `asked` with the model's name."""
+    body = asked(request)
+    if request.tools:
+        body["tools"] = orjson.Fragment(_tools(request.tools).sent)
+    return orjson.dumps({"model": model, **body})
+
+
+def request_key(request: ChatRequest, model: str) -> str:
+    """The content key of all that a reply depends on: model, tools, messages, schema and sampling settings."""
+    body = asked(request)
+    if request.tools:
+        body["tools"] = _tools(request.tools).key
+    return content_key("chat", model, body)
+
+
+def tools_size(request: ChatRequest) -> int:
+    """Bytes of the tools as they are sent."""
+    return len(_tools(request.tools).sent) if request.tools else 0
 
 
 def message_json(message: Message) -> dict[str, Json]:

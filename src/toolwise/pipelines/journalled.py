@@ -7,10 +7,10 @@ from typing import Protocol
 
 from toolwise.llm.prefixes import PrefixMeter
 from toolwise.llm.pricing import Usage
-from toolwise.llm.wire import asked, reply_from, reply_json
+from toolwise.llm.wire import reply_from, reply_json, request_key
 from toolwise.ports import ChatReply, ChatRequest
 from toolwise.store.journal import EffectKind, Journal
-from toolwise.types import Json, content_key
+from toolwise.types import Json
 
 
 class CountingModel(Protocol):
@@ -42,7 +42,7 @@ class JournalledModel:
 
     async def complete(self, request: ChatRequest) -> ChatReply:
         """Raises what the model raises."""
-        key = content_key(self.name, asked(request))
+        key = request_key(request, self.name)
         self.asked += 1
         flying = self._flying.get(key)
         if flying is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +28,8 @@ from toolwise.store import Row, Rows, RowStatus
 from toolwise.types import Json, StopReason, Task, Trajectory
 
 SOLVE = "solve"
+_COMMIT_EVERY_S = 0.02
+"""How often records are written to disk, in seconds: what a kill loses at most, besides the calls in flight."""
 _EVENT_EVERY = 20
 """Finished tasks between two events of progress."""
 
@@ -167,12 +169,21 @@ async def _session(
     session = _Solving(context, rows, catalog, policy, config, meter, simulated_world(catalog), total=len(pending))
     try:
         wanted = (task for task in read_tasks(tasks) if task.key in pending)
-        await session.run(wanted, min(teacher.tasks_in_flight, max(1, len(pending))))
+        with context.run.grouped() as commit:
+            writer = asyncio.ensure_future(_every(_COMMIT_EVERY_S, commit))
+            await session.run(wanted, min(teacher.tasks_in_flight, max(1, len(pending))))
+            writer.cancel()
     finally:
         await pool.close()
     if session.stopped is not None and not isinstance(session.stopped, BudgetSpentError) and not session.done:
         raise session.stopped
     return _summary(session, model, meter)
+
+
+async def _every(seconds: float, action: Callable[[], None]) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        action()
 
 
 def _policy(model: ChatModel, chat: ChatSettings) -> ChatPolicy:
@@ -198,8 +209,14 @@ def _summary(session: _Solving, model: JournalledModel, meter: BudgetMeter) -> d
         },
         "notices": dict(sorted(meter.notices.items())),
         "stopped": None if session.stopped is None else str(session.stopped),
-        "within_budget": session.stopped is None or not isinstance(session.stopped, BudgetSpentError),
+        "stopped_by": _stopped_by(session.stopped),
     }
+
+
+def _stopped_by(error: ToolwiseError | None) -> str | None:
+    if error is None:
+        return None
+    return "budget" if isinstance(error, BudgetSpentError) else "endpoint"
 
 
 def _written(rows: Rows) -> Iterator[Trajectory]:

@@ -14,6 +14,7 @@ from toolwise.errors import DataError, ModelError
 from toolwise.evaluation import NearestToolPolicy
 from toolwise.files import read_json
 from toolwise.llm.solver import GIVE_UP, read_diversity
+from toolwise.llm.text_calls import described_tools, from_text, in_text
 from toolwise.llm.wire import read_arguments
 from toolwise.offers import Offer
 from toolwise.ports import Policy, Step, Turn
@@ -34,6 +35,8 @@ class Conversation:
     attempts: tuple[dict[str, Any], ...]
     """What a diversity message says was tried."""
     functions: tuple[dict[str, Any], ...]
+    in_text: bool = False
+    """The tools are described in the prompt, and calls are text."""
 
     @property
     def instruction(self) -> str:
@@ -52,11 +55,22 @@ def read_conversation(body: Json) -> Conversation:
         messages.pop()
     system = "\n".join(message.content for message in messages if message.role is Role.SYSTEM)
     path = [message for message in messages if message.role is not Role.SYSTEM]
-    tools = body.get("tools") or []
-    functions = [
-        entry["function"] for entry in tools if isinstance(entry, dict) and isinstance(entry.get("function"), dict)
-    ]
-    return Conversation(system, tuple(path), tuple(attempts), tuple(functions))
+    functions = _functions(body.get("tools"))
+    described = [] if functions else described_tools(system)
+    if described:
+        path = from_text(path)
+    return Conversation(system, tuple(path), tuple(attempts), tuple(functions or described), bool(described))
+
+
+def _functions(tools: Any) -> list[dict[str, Any]]:
+    if tools is None:
+        return []
+    if not isinstance(tools, list):
+        raise ValueError("'tools' must be a list")
+    functions = [entry.get("function") if isinstance(entry, dict) else None for entry in tools]
+    if not all(isinstance(function, dict) and function.get("name") for function in functions):
+        raise ValueError("each tool must have a function with a name")
+    return [function for function in functions if isinstance(function, dict)]
 
 
 def _message(entry: Any) -> Message:
@@ -68,7 +82,9 @@ def _message(entry: Any) -> Message:
         raise ValueError(f"unknown role {entry.get('role')!r}") from None
     calls = []
     for call in entry.get("tool_calls") or ():
-        function = call.get("function") or {}
+        function = call.get("function") if isinstance(call, dict) else None
+        if not isinstance(function, dict):
+            raise ValueError("each tool call must have a function")
         name, arguments = str(function.get("name")), read_arguments(function.get("arguments"))
         calls.append(ToolCall(id=str(call.get("id") or ""), name=name, arguments=arguments))
     content = entry.get("content")
@@ -94,6 +110,10 @@ class EmbeddedTeacher:
 
     async def answer(self, conversation: Conversation, digest: str) -> Message:
         """The assistant's message; its calls bear function names. `digest` stands for the whole request."""
+        message = await self._said(conversation, digest)
+        return in_text(message) if conversation.in_text else message
+
+    async def _said(self, conversation: Conversation, digest: str) -> Message:
         known = self._book.find(conversation.instruction) if self._book is not None else None
         if known is not None:
             task, tools, offer = known

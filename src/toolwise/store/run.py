@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -56,6 +57,26 @@ class RunFolder:
                 "INSERT OR REPLACE INTO stages VALUES (?, ?, ?)",
                 (stage, seconds, orjson.dumps(summary, option=orjson.OPT_NON_STR_KEYS)),
             )
+
+    @contextmanager
+    def grouped(self) -> Iterator[Callable[[], None]]:
+        """Within the block, records go to disk together, whenever the given function is called and at the end.
+
+        A kill loses what was recorded since the last call. Rows must not be added inside.
+        """
+        self._connection.execute("BEGIN")
+
+        def commit() -> None:
+            with storage(JOURNAL_FILE):
+                self._connection.execute("COMMIT")
+                self._connection.execute("BEGIN")
+
+        try:
+            yield commit
+        finally:
+            if self._connection.in_transaction:
+                with storage(JOURNAL_FILE):
+                    self._connection.execute("COMMIT")
 
     def close(self) -> None:
         self._connection.close()
