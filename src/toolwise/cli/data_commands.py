@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from toolwise.cli.metatask_commands import render_verified
-from toolwise.cli.options import AsJson, Out, Resume, Seed, Workers
+from toolwise.cli.options import AsJson, Out, Resume, Seed, Workers, World
 from toolwise.cli.output import emit
 from toolwise.cli.progress import ProgressView
 from toolwise.types import Json
@@ -28,6 +28,7 @@ def tasks(
     out: Out,
     count: Annotated[int, typer.Option("--count", min=1, help="Training tasks to write.")] = 1000,
     held_out: Annotated[int, typer.Option("--held-out", min=1, help="Tasks to write for each other split.")] = 100,
+    world: World = None,
     seed: Seed = 0,
     resume: Resume = False,
     workers: Workers = 0,
@@ -35,15 +36,20 @@ def tasks(
 ) -> None:
     """Split the catalog and write tasks with the embedded teacher."""
     from toolwise.pipelines.verbs import make_tasks
+    from toolwise.pipelines.worlds import WorldConfig, world_config
 
+    chosen = world_config(world) if world else WorldConfig()
     with ProgressView() as view:
-        document = make_tasks(catalog, out, (count, held_out), seed=seed, resume=resume, workers=workers, observer=view)
+        document = make_tasks(
+            catalog, out, (count, held_out), world=chosen, seed=seed, resume=resume, workers=workers, observer=view
+        )
     emit(document, as_json, lambda result: _render("tasks", result, out))
 
 
 def verify(
     trajectories: Folder,
     out: Annotated[Path | None, typer.Option("--out", help="By default beside the trajectories.")] = None,
+    world: World = None,
     resume: Resume = False,
     workers: Workers = 0,
     as_json: AsJson = False,
@@ -51,7 +57,9 @@ def verify(
     """Replay every trajectory (or meta-task example) in a fresh world and check it."""
     from toolwise.pipelines.metatasks import holds_metatasks, verify_metatasks
     from toolwise.pipelines.verbs import verify_folder
+    from toolwise.pipelines.worlds import world_config
 
+    chosen = world_config(world) if world else None
     if holds_metatasks(trajectories):
         with ProgressView() as view:
             checked = verify_metatasks(trajectories, view)
@@ -59,7 +67,7 @@ def verify(
         return
     target = out or trajectories.with_name(f"{trajectories.name}-verified")
     with ProgressView() as view:
-        document = verify_folder(trajectories, target, resume=resume, workers=workers, observer=view)
+        document = verify_folder(trajectories, target, world=chosen, resume=resume, workers=workers, observer=view)
     emit(document, as_json, lambda result: _render("trajectories", result, target))
 
 

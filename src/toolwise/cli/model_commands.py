@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from toolwise.cli.options import AsJson, CatalogPath, Out, Resume, Seed
+from toolwise.cli.options import AsJson, CatalogPath, Out, Resume, Seed, World
 from toolwise.cli.output import emit
 from toolwise.cli.progress import ProgressView
 from toolwise.types import Json
@@ -81,12 +81,15 @@ def ask(
     k: Annotated[int, typer.Option("-k", min=1, help="How many tools to retrieve and offer.")] = 4,
     retriever: Annotated[str, typer.Option("--retriever", help="bm25, dense or fusion.")] = "auto",
     strategy: Annotated[str, typer.Option("--strategy", help="react or dfsdt.")] = "dfsdt",
+    world: World = None,
     as_json: AsJson = False,
 ) -> None:
-    """Retrieve tools for an instruction, search with a model in the simulated world, and answer."""
+    """Retrieve tools for an instruction, search with a model in a world, and answer."""
     from toolwise.pipelines.ask import answer
+    from toolwise.pipelines.worlds import world_config
 
-    document = answer(instruction, catalog, model, k=k, retriever=retriever, strategy=strategy)
+    chosen = world_config(world) if world else None
+    document = answer(instruction, catalog, model, k=k, retriever=retriever, strategy=strategy, world=chosen)
     emit(document, as_json, _render_answer)
 
 

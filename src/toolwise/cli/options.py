@@ -13,3 +13,7 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in th
 Workers = Annotated[int, typer.Option("--workers", min=0, help="Worker processes; 0 for one a core.")]
 Seed = Annotated[int, typer.Option("--seed", help="Everything random follows from it.")]
 CatalogPath = Annotated[Path, typer.Option("--catalog", help="A catalog made by `toolwise catalog import`.")]
+World = Annotated[
+    str | None,
+    typer.Option("--world", help="Where tools run: simulated, http, mcp, …, several in order, or a YAML file."),
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from toolwise.blueprints import executed_calls, fulfil
-from toolwise.types import Message, Node, Role, StopReason, Task, Trajectory
+from toolwise.types import Message, Node, Role, StopReason, Task, Trajectory, content_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,8 @@ class BranchStep:
 def branch_steps(task: Task, trajectory: Trajectory) -> list[BranchStep]:
     """The assistant turns from the root to the answer; empty where nothing answered.
 
-    A call is right if it fulfils one of the blueprint's; without a blueprint, if it succeeded. The answer is.
+    A call is right if it fulfils one of the blueprint's; without a blueprint, if it succeeded; and if it is such a
+    call that an injected fault kept from succeeding. The answer is.
     """
     leaf = trajectory.answer_leaf
     if leaf is None:
@@ -81,12 +82,18 @@ def _indices(trajectory: Trajectory, leaf: int) -> list[int]:
 
 
 def _right_calls(task: Task, path: list[Node]) -> set[str]:
+    """Ids of the calls to imitate; among them those that met an injected fault and were made again, rightly."""
     executed = executed_calls([node.message for node in path])
-    failed = {node.message.tool_call_id for node in path if node.error is not None}
+    failed = {node.message.tool_call_id for node in path if node.failed}
     if task.blueprint is None:
-        return {done.call.id for done in executed if done.call.id not in failed}
-    made = fulfil(task.blueprint, executed).made
-    return {executed[at].call.id for at in made.values()} - failed
+        right = {done.call.id for done in executed if done.call.id not in failed}
+    else:
+        made = fulfil(task.blueprint, executed).made
+        right = {executed[at].call.id for at in made.values()} - failed
+    faulty = {node.message.tool_call_id for node in path if node.failed and node.fault is not None}
+    wanted = {content_key(done.call.name, done.call.arguments) for done in executed if done.call.id in right}
+    retried = (done.call for done in executed if done.call.id in faulty)
+    return right | {call.id for call in retried if content_key(call.name, call.arguments) in wanted}
 
 
 def _right_part(message: Message, right_ids: set[str]) -> Message | None:

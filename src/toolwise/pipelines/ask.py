@@ -6,15 +6,16 @@ import asyncio
 from pathlib import Path
 
 from toolwise.catalog import open_catalog
-from toolwise.pipelines.assemble import model_policy, simulated_world
+from toolwise.pipelines.assemble import model_policy, opened_world
 from toolwise.pipelines.retrieve import find_tools
 from toolwise.pipelines.settings import parse_strategy
+from toolwise.pipelines.worlds import WorldConfig
 from toolwise.ports import Observer, silent
 from toolwise.search import SearchConfig, search
 from toolwise.types import Json, Node, Task, Trajectory, canonical_json
 
 
-def answer(
+def answer(  # noqa: PLR0913 - a verb takes what its command takes
     instruction: str,
     catalog: Path,
     model: Path,
@@ -22,12 +23,13 @@ def answer(
     k: int = 4,
     retriever: str = "auto",
     strategy: str = "dfsdt",
+    world: WorldConfig | None = None,
     observer: Observer = silent,
 ) -> Json:
     """The answer with the whole search tree. Raises ConfigError, CatalogError, ModelError, MissingExtraError.
 
-    Tools run in the simulated world, which has no records at the start: what a request wants to read must be
-    created first.
+    Tools run in `world`; in the simulated one where none is given, which has no records at the start: what a
+    request wants to read must be created first.
     """
     config = SearchConfig(strategy=parse_strategy(strategy))
     policy = model_policy(model)
@@ -35,7 +37,12 @@ def answer(
     candidates = tuple(hit["tool"] for hit in hits)
     task = Task(instruction=instruction, candidates=candidates, relevant=()).with_key()
     tools = open_catalog(catalog)
-    trajectory = asyncio.run(search(task, policy, simulated_world(tools), tools, config))
+
+    async def attempt() -> Trajectory:
+        async with opened_world(world or WorldConfig(), tools) as opened:
+            return await search(task, policy, opened, tools, config)
+
+    trajectory = asyncio.run(attempt())
     return {
         "instruction": instruction,
         "candidates": hits,

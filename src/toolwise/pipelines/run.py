@@ -70,11 +70,13 @@ def _perform(context: Context, config: RunConfig) -> dict[str, Json]:
     done["split"] = context.stage("split", lambda: _split(catalog, config))
     split_of = {name: Split(split) for name, split in done["split"].items()}
     done["tasks"] = context.stage("tasks", lambda: write_tasks(context, catalog, split_of, config))
-    done["solve"] = context.stage("solve", lambda: solve_tasks(context, catalog, tasks, config.search, config.errors))
+    done["solve"] = context.stage(
+        "solve", lambda: solve_tasks(context, catalog, tasks, config.search, config.errors, config.world)
+    )
     done["verify"] = context.stage(
         "verify",
         lambda: verify_trajectories(
-            context, catalog, tasks, context.path("trajectories.jsonl"), done["solve"]["failed"]
+            context, catalog, tasks, context.path("trajectories.jsonl"), done["solve"]["failed"], config.world
         ),
     )
     funnel = followed_by(

@@ -11,6 +11,7 @@ from toolwise.config import Config, parse_config
 from toolwise.corpus import SplitConfig
 from toolwise.errors import ConfigError
 from toolwise.evaluation.settings import EvaluationConfig
+from toolwise.pipelines.worlds import WorldConfig
 from toolwise.retrieval.config import RetrieverConfig
 from toolwise.search import TEACHER_RATES, ErrorRates, SearchConfig, Strategy
 from toolwise.synthesis import SynthesisConfig
@@ -42,6 +43,8 @@ class RunConfig(Config):
     tasks: TaskCounts = TaskCounts()
     split: SplitConfig = SplitConfig()
     synthesis: SynthesisConfig = SynthesisConfig()
+    world: WorldConfig = WorldConfig()
+    """Where tools run while tasks are written, solved and verified."""
     search: SearchConfig = SearchConfig()
     """How the embedded teacher searches when it solves tasks."""
     errors: ErrorRates = TEACHER_RATES

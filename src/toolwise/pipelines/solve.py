@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from toolwise.catalog import open_catalog
+from toolwise.catalog import CatalogFile, open_catalog
 from toolwise.corpus import read_tasks, read_trajectories, write_rows
 from toolwise.errors import RunError, ToolwiseError
-from toolwise.pipelines.assemble import simulated_world
+from toolwise.pipelines.assemble import opened_world
 from toolwise.pipelines.context import Context
 from toolwise.pipelines.parallel import run_shards
+from toolwise.pipelines.worlds import WorldConfig
+from toolwise.ports import World
 from toolwise.search import BlueprintPolicy, ErrorRates, SearchConfig, search
 from toolwise.store import Rows, RowStatus
 from toolwise.types import Json, Split, Task, Trajectory, Verdict, content_key
@@ -24,9 +26,10 @@ SOLVE = "solve"
 VERIFY = "verify"
 CHUNK = 200
 """Tasks a job: large enough to pay for the hand-over, small enough to lose little in a kill."""
+_SIMULATED = WorldConfig()
 
 ItemT = TypeVar("ItemT")
-JobT = TypeVar("JobT")
+JobT = TypeVar("JobT", "SolveJob", "VerifyJob")
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class SolveJob:
     search: SearchConfig
     errors: ErrorRates
     seed: int
+    world: WorldConfig = _SIMULATED
 
     @property
     def key(self) -> str:
@@ -50,6 +54,7 @@ class VerifyJob:
 
     catalog: Path
     pairs: tuple[tuple[Task, Trajectory], ...]
+    world: WorldConfig = _SIMULATED
 
     @property
     def key(self) -> str:
@@ -58,12 +63,16 @@ class VerifyJob:
 
 def solve_chunk(job: SolveJob) -> Json:
     """Run one job (in a worker process). Only training tasks are solved with mistakes."""
-    return asyncio.run(_solve(job))
+    return asyncio.run(_in_world(job, _solve))
 
 
-async def _solve(job: SolveJob) -> list[Json]:
+async def _in_world(job: JobT, work: Callable[[JobT, CatalogFile, World], Awaitable[list[Json]]]) -> list[Json]:
     tools = open_catalog(job.catalog)
-    world = simulated_world(tools)
+    async with opened_world(job.world, tools) as world:
+        return await work(job, tools, world)
+
+
+async def _solve(job: SolveJob, tools: CatalogFile, world: World) -> list[Json]:
     erring = BlueprintPolicy(job.errors, job.seed)
     flawless = BlueprintPolicy(None, job.seed)
     results: list[Json] = []
@@ -80,12 +89,11 @@ async def _solve(job: SolveJob) -> list[Json]:
 
 def verify_chunk(job: VerifyJob) -> Json:
     """Run one job (in a worker process)."""
-    return asyncio.run(_verify(job))
+    return asyncio.run(_in_world(job, _verify))
 
 
-async def _verify(job: VerifyJob) -> list[Json]:
-    tools = open_catalog(job.catalog)
-    verifier = Verifier(simulated_world(tools), tools)
+async def _verify(job: VerifyJob, tools: CatalogFile, world: World) -> list[Json]:
+    verifier = Verifier(world, tools)
     results: list[Json] = []
     for task, trajectory in job.pairs:
         try:
@@ -97,9 +105,16 @@ async def _verify(job: VerifyJob) -> list[Json]:
     return results
 
 
-def solve_tasks(context: Context, catalog: Path, tasks: Path, config: SearchConfig, errors: ErrorRates) -> Json:
+def solve_tasks(
+    context: Context,
+    catalog: Path,
+    tasks: Path,
+    config: SearchConfig,
+    errors: ErrorRates,
+    world: WorldConfig = _SIMULATED,
+) -> Json:
     """Write `trajectories.jsonl`, one search tree a task, in the order of the tasks."""
-    jobs = [SolveJob(catalog, chunk, config, errors, config.seed) for chunk in _chunks(read_tasks(tasks))]
+    jobs = [SolveJob(catalog, chunk, config, errors, config.seed, world) for chunk in _chunks(read_tasks(tasks))]
     rows = _run(context, SOLVE, {job.key: job for job in jobs}, solve_chunk)
     failed: dict[str, int] = {}
     results = map(Trajectory.model_validate, _results(rows, failed))
@@ -108,12 +123,17 @@ def solve_tasks(context: Context, catalog: Path, tasks: Path, config: SearchConf
 
 
 def verify_trajectories(
-    context: Context, catalog: Path, tasks: Path, trajectories: Path, failed: Mapping[str, int]
+    context: Context,
+    catalog: Path,
+    tasks: Path,
+    trajectories: Path,
+    failed: Mapping[str, int],
+    world: WorldConfig = _SIMULATED,
 ) -> Json:
     """Write `verdicts.jsonl`; the summary is the funnel over all tasks, with those that could not be solved."""
     by_key = {task.key: task for task in read_tasks(tasks)}
     known = ((by_key[t.task_key], t) for t in read_trajectories(trajectories) if t.task_key in by_key)
-    jobs = [VerifyJob(catalog, chunk) for chunk in _chunks(known)]
+    jobs = [VerifyJob(catalog, chunk, world) for chunk in _chunks(known)]
     rows = _run(context, VERIFY, {job.key: job for job in jobs}, verify_chunk)
     failures = dict(failed)
     verdicts = [Verdict.model_validate(verdict) for verdict in _results(rows, failures)]

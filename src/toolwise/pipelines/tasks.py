@@ -9,15 +9,17 @@ from pathlib import Path
 
 from toolwise.catalog import CatalogFile, open_catalog
 from toolwise.corpus import TaskGuard, tool_signature, write_rows
-from toolwise.pipelines.assemble import simulated_world
+from toolwise.pipelines.assemble import opened_world
 from toolwise.pipelines.context import Context
 from toolwise.pipelines.funnels import reject
 from toolwise.pipelines.parallel import run_shards
 from toolwise.pipelines.settings import RunConfig
-from toolwise.synthesis import SynthesisConfig, synthesise
+from toolwise.pipelines.worlds import WorldConfig
+from toolwise.synthesis import Synthesis, SynthesisConfig, synthesise
 from toolwise.types import Catalog, Funnel, Json, RejectReason, Split, Task, content_key
 
 STAGE = "tasks"
+_SIMULATED = WorldConfig()
 _HOME = {Split.DEV: Split.TRAIN, Split.SEEN_TOOLSET: Split.TRAIN}
 """The part of the catalog that a split's tasks are made from, where it is not the split itself."""
 
@@ -32,6 +34,7 @@ class ShardJob:
     count: int
     seed: int
     config: SynthesisConfig
+    world: WorldConfig = _SIMULATED
 
     @property
     def key(self) -> str:
@@ -51,21 +54,24 @@ def plan_shards(catalog: Path, split_of: Mapping[str, Split], config: RunConfig)
             share = total * (start + len(part)) // len(names) - total * start // len(names)
             seed = int(content_key("shard", config.seed, split.value, list(part))[:8], 16)
             if share:
-                jobs.append(ShardJob(catalog, part, split, share, seed, config.synthesis))
+                jobs.append(ShardJob(catalog, part, split, share, seed, config.synthesis, config.world))
     return jobs
 
 
 def synthesise_shard(job: ShardJob) -> Json:
     """Run one job (in a worker process)."""
-    catalog = open_catalog(job.catalog)
-    pool = Catalog(toolsets=tuple(catalog.toolset(name) for name in job.toolsets))
-    written = asyncio.run(
-        synthesise(pool, simulated_world(pool), job.config, split=job.split, count=job.count, seed=job.seed)
-    )
+    written = asyncio.run(_synthesise(job))
     return {
         "tasks": [task.model_dump(mode="json") for task in written.tasks],
         "funnel": written.funnel.model_dump(mode="json"),
     }
+
+
+async def _synthesise(job: ShardJob) -> Synthesis:
+    catalog = open_catalog(job.catalog)
+    pool = Catalog(toolsets=tuple(catalog.toolset(name) for name in job.toolsets))
+    async with opened_world(job.world, pool) as world:
+        return await synthesise(pool, world, job.config, split=job.split, count=job.count, seed=job.seed)
 
 
 def write_tasks(context: Context, catalog: Path, split_of: Mapping[str, Split], config: RunConfig) -> Json:

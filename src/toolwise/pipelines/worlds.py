@@ -81,6 +81,11 @@ class WorldConfig(Config):
         return set(self.layers) <= {WorldKind.SIMULATED, WorldKind.REPLAY}
 
 
+def settings_of(world: WorldConfig) -> dict[str, Any]:
+    """What a run folder's settings say of the world; nothing for the simulation as it is."""
+    return {} if world == WorldConfig() else {"world": world.model_dump(mode="json")}
+
+
 def world_config(
     world: str = WorldKind.SIMULATED.value,
     *,
@@ -103,6 +108,9 @@ def world_config(
         values["servers"] = {**values.get("servers", {}), **dict(map(_override, servers))}
     if allow_destructive:
         values["allow_destructive"] = True
+    for name in ("record", "workspace"):
+        if isinstance(values.get(name), str | Path):
+            values[name] = Path(values[name]).resolve()  # later steps may start elsewhere
     return parse_config(WorldConfig, values, world if world.endswith(_SUFFIXES) else _WHERE)
 
 

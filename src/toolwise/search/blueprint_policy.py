@@ -15,6 +15,9 @@ from toolwise.text import first_sentence
 from toolwise.types import Blueprint, Json, Message, Observation, Outcome, Role, StopReason, ToolCall, canonical_json
 
 _NO_BLUEPRINT = Blueprint(calls=())
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+_TRIES = 3
+"""Of a call whose failures may pass."""
 _CALL_MISTAKES = (Mistake.MISSING_ARGUMENT, Mistake.WRONG_TOOL, Mistake.WRONG_ARGUMENT)
 
 
@@ -119,7 +122,8 @@ class _Situation:
         if not self.executed:
             return False
         last = self.executed[-1].turn
-        wrong = (*self.fulfilment.strays, *self.fulfilment.failed)
+        failed = (at for at in self.fulfilment.failed if not _may_pass(self.executed[at]))
+        wrong = (*self.fulfilment.strays, *failed)
         return any(self.executed[at].turn == last for at in wrong)
 
     def _is_spoilt(self, turn: Turn) -> bool:
@@ -129,9 +133,17 @@ class _Situation:
         return bool(strays) and any(may_mutate(tool) for tool in turn.tools if tool.id in strays)
 
     def _is_stuck(self) -> bool:
-        """Has a call that is right failed already? Then the world will not have it."""
-        failed = {_call_key(self.executed[at].call) for at in self.fulfilment.failed}
-        return bool(failed) and any(_call_key(call) in failed for call in self.ready)
+        """Has a call that is right failed already? Then the world will not have it, unless the failure may pass."""
+        failed: dict[tuple[str, bytes], int] = {}
+        for at in self.fulfilment.failed:
+            key = _call_key(self.executed[at].call)
+            failed[key] = failed.get(key, 0) + (1 if _may_pass(self.executed[at]) else _TRIES)
+        return any(failed.get(_call_key(call), 0) >= _TRIES for call in self.ready)
+
+
+def _may_pass(done: ExecutedCall) -> bool:
+    """Does the failure's status say that the same call may succeed in a moment?"""
+    return isinstance(done.body, dict) and done.body.get("status") in _PASSING
 
 
 def _ready(blueprint: Blueprint, bodies: dict[int, Json]) -> tuple[ToolCall, ...]:

@@ -44,6 +44,11 @@ class Node(Frozen):
     fault: FaultKind | None = None
     """For a tool message: the failure that was put in on purpose, if one was."""
 
+    @property
+    def failed(self) -> bool:
+        """Did the call fail? An answer with injected text is untrustworthy in part, and still the answer."""
+        return self.error is not None and self.fault is not FaultKind.PROMPT_INJECTION
+
 
 class Trajectory(Frozen):
     """Every branch that a search tried on one task. A branch is a root-to-leaf path."""

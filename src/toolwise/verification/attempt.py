@@ -38,9 +38,9 @@ class Attempt:
     @cached_property
     def executed(self) -> list[ExecutedCall]:
         """The branch's calls; success is what the nodes say, not what the text looks like."""
-        errors = {node.message.tool_call_id: node.error for node in self.path if node.message.role is Role.TOOL}
+        failed = {node.message.tool_call_id for node in self.path if node.failed}
         return [
-            ExecutedCall(done.call, errors.get(done.call.id) is None, done.body, done.turn)
+            ExecutedCall(done.call, done.call.id not in failed, done.body, done.turn)
             for done in executed_calls(self.messages)
         ]
 

@@ -110,10 +110,10 @@ def _other_type(value: Json) -> Json:
 
 
 def _commanding(body: Json, rng: random.Random) -> Json:
-    """A command to the model inside a text of the answer or, where there is none, in a field of its own."""
+    """A command to the model inside a text of several words or, where there is none, in a field of its own."""
     command = rng.choice(_COMMANDS)
     copy = _copy(body)
-    places = [(fields, name) for fields in _objects(copy) for name, value in fields.items() if isinstance(value, str)]
+    places = [(fields, name) for fields in _objects(copy) for name, value in fields.items() if _is_prose(value)]
     if places:
         fields, name = rng.choice(places)
         fields[name] = f"{fields[name]} {command}".strip()
@@ -123,3 +123,7 @@ def _commanding(body: Json, rng: random.Random) -> Json:
     if isinstance(copy, list):
         return [*copy, command]
     return command if copy is None else f"{copy} {command}"
+
+
+def _is_prose(value: Json) -> bool:
+    return isinstance(value, str) and " " in value

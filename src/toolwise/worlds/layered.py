@@ -17,17 +17,15 @@ from toolwise.worlds.record import CallRecord, Moment, RecordedCall
 from toolwise.worlds.replay import Branch, KnownReads, recorded_call
 from toolwise.worlds.tooling import ToolsetSource
 
-OUT_OF_REACH = frozenset(
-    {
-        ToolErrorKind.CONNECTION,
-        ToolErrorKind.TIMEOUT,
-        ToolErrorKind.UNAUTHORIZED,
-        ToolErrorKind.RATE_LIMITED,
-        ToolErrorKind.SERVER,
-        ToolErrorKind.MALFORMED,
-        ToolErrorKind.REFUSED,
-        ToolErrorKind.UNKNOWN_TOOL,
-    }
+OUT_OF_REACH = (
+    ToolErrorKind.UNKNOWN_TOOL,
+    ToolErrorKind.UNAUTHORIZED,
+    ToolErrorKind.RATE_LIMITED,
+    ToolErrorKind.SERVER,
+    ToolErrorKind.TIMEOUT,
+    ToolErrorKind.CONNECTION,
+    ToolErrorKind.MALFORMED,
+    ToolErrorKind.REFUSED,
 )
 """Errors that say nothing about the request. What a tool itself has to say (invalid arguments, not found, conflict)
 is an answer, and is never replaced."""
@@ -38,7 +36,7 @@ _NOT_MINE = frozenset({ToolErrorKind.UNKNOWN_TOOL})
 class LayerRule(Config):
     """When the next layer is asked."""
 
-    falls_through: frozenset[ToolErrorKind] = OUT_OF_REACH
+    falls_through: tuple[ToolErrorKind, ...] = OUT_OF_REACH
     exact: bool = False
     """Let the record answer only what was recorded at the same moment of a branch."""
 
