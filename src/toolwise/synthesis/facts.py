@@ -67,7 +67,7 @@ def candidate_facts(body: Json, promised: frozenset[str], stated: str) -> list[F
     `promised` are the field names of the response's schema: what a free-form map happens to hold is not asked for.
     `stated` is the instruction so far: a value that it holds already is worth little as a question.
     """
-    found = list(_scalars(body))
+    found = [(path, value) for path, value in _scalars(body) if any(isinstance(part, str) for part in path)]
     short: dict[str, int] = {}
     for path, _ in found:
         short[_label(path, False)] = short.get(_label(path, False), 0) + 1
