@@ -9,6 +9,7 @@ from toolwise.catalog.draft import Draft, slug
 from toolwise.catalog.hints import http_hints
 from toolwise.catalog.keywords import text
 from toolwise.catalog.prose import TOOL_LIMIT, plain
+from toolwise.types import ParameterStyle
 
 TOOLSET_EXTENSION = "x-toolwise"
 """In `info`: name, category, collections, family, introduction, auth."""
@@ -18,8 +19,11 @@ EXAMPLES_EXTENSION = "x-toolwise-examples"
 """In an operation: known good arguments, by parameter name."""
 PATTERN_EXTENSION = "x-toolwise-pattern"
 """In a schema: a regular expression of the standard's dialect that common validators take for a mistake (`\\p{L}`)."""
+STYLE_EXTENSION = "x-toolwise-style"
+"""In a parameter: a way of writing its value for which OpenAPI 3 has no style."""
 
 _HINTS = ("read_only", "idempotent", "destructive")
+_STYLES = frozenset(style.value for style in ParameterStyle)
 _MAX_LISTED = 32
 
 
@@ -37,7 +41,9 @@ def apply_toolset_extension(info: Mapping[str, Any], draft: Draft) -> None:
     if text(said.get("family")):
         draft.family = slug(said["family"], draft.family)
     draft.introduction = plain(said.get("introduction"), TOOL_LIMIT) or draft.introduction
-    draft.provider_category = plain(said.get("category"), 60)
+    if category := plain(said.get("category"), 60):
+        draft.provider_category = category
+        draft.api = draft.slug  # so that no other document's category counts
     draft.collections = _texts(said.get("collections"))
     draft.auth = _texts(said.get("auth")) or draft.auth
 
@@ -51,6 +57,12 @@ def operation_hints(operation: Mapping[str, Any], method: str, name: str) -> dic
     if method.upper() == "DELETE" and hints.get("read_only"):
         return http_hints(method, name)
     return hints
+
+
+def parameter_style(parameter: Mapping[str, Any]) -> ParameterStyle | None:
+    """The extension's style; none where it says nothing."""
+    said = parameter.get(STYLE_EXTENSION)
+    return ParameterStyle(said) if isinstance(said, str) and said in _STYLES else None
 
 
 def operation_examples(operation: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import Any
 from toolwise.catalog.categories import provider_category
 from toolwise.catalog.dialect import Dialect
 from toolwise.catalog.draft import Draft
+from toolwise.catalog.extensions import parameter_style
 from toolwise.catalog.keywords import text
 from toolwise.catalog.operations import Body, add_operations, new_draft
 from toolwise.catalog.styles import openapi_style
@@ -44,7 +45,7 @@ class _OpenApiReader:
         return self.dialect.convert(schema)
 
     def style(self, parameter: dict[str, Any]) -> ParameterStyle | None:
-        return openapi_style(parameter, str(parameter["in"]))
+        return parameter_style(parameter) or openapi_style(parameter, str(parameter["in"]))
 
     def body(self, operation: dict[str, Any], parameters: list[dict[str, Any]]) -> Body | None:
         del parameters
@@ -65,7 +66,8 @@ class _OpenApiReader:
         found = {
             name: style
             for name, declared in (encoding.items() if isinstance(encoding, dict) else ())
-            if isinstance(declared, dict) and (style := openapi_style(declared, "form")) is not None
+            if isinstance(declared, dict)
+            and (style := parameter_style(declared) or openapi_style(declared, "form")) is not None
         }
         return {name: style for name, style in found.items() if text(name)}
 

@@ -14,12 +14,13 @@ from toolwise.catalog.extensions import (
     EXAMPLES_EXTENSION,
     HINTS_EXTENSION,
     PATTERN_EXTENSION,
+    STYLE_EXTENSION,
     TOOLSET_EXTENSION,
 )
 from toolwise.catalog.hints import http_hints
 from toolwise.errors import CatalogError
 from toolwise.schemas import Validator, reference_name
-from toolwise.types import HttpBinding, ParameterLocation, Schema, Tool, Toolset
+from toolwise.types import HttpBinding, ParameterLocation, ParameterStyle, Schema, Tool, Toolset
 
 _JSON = "application/json"
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
@@ -131,14 +132,28 @@ def _http(tool: Tool) -> HttpBinding | None:
     return None
 
 
-def _parameter(wire: str, where: str, schema: Schema, required: bool) -> dict[str, Any]:
-    made: dict[str, Any] = {"name": wire, "in": where}
+def _style(style: ParameterStyle | None) -> dict[str, Any]:
+    """A style in OpenAPI's words, or in an extension where it has none."""
+    if style is None or style is ParameterStyle.JSON:
+        return {}
+    if style in (ParameterStyle.RESERVED, ParameterStyle.TAB_DELIMITED):
+        return {STYLE_EXTENSION: style.value}
+    name = style.value.removesuffix("_exploded")
+    first, *rest = name.split("_")
+    explode = style.value.endswith("_exploded") or style is ParameterStyle.DEEP_OBJECT
+    return {"style": first + "".join(word.capitalize() for word in rest), "explode": explode}
+
+
+def _parameter(
+    wire: str, where: str, schema: Schema, required: bool, style: ParameterStyle | None = None
+) -> dict[str, Any]:
+    made: dict[str, Any] = {"name": wire, "in": where, **_style(style)}
     if "description" in schema:
         made["description"] = schema["description"]
     if required or where == ParameterLocation.PATH:
         made["required"] = True
-    made["schema"] = {key: value for key, value in schema.items() if key not in ("description", "readOnly")}
-    return made
+    shape = {key: value for key, value in schema.items() if key not in ("description", "readOnly")}
+    return {**made, **({"content": {_JSON: {"schema": shape}}} if style is ParameterStyle.JSON else {"schema": shape})}
 
 
 class _Operation:
@@ -177,7 +192,9 @@ class _Operation:
             elif (wire, where.value) in listed:
                 self._losses[Loss.PARAMETER] += 1
             else:
-                listed[wire, where.value] = _parameter(wire, where.value, converted, name in required)
+                listed[wire, where.value] = _parameter(
+                    wire, where.value, converted, name in required, self.binding.styles.get(name)
+                )
         for wire in _TEMPLATE.findall(self.path):  # a template needs its parameter
             listed.setdefault((wire, "path"), _parameter(wire, "path", {"type": "string"}, True))
         made: dict[str, Any] = {"parameters": list(listed.values())} if listed else {}
@@ -187,6 +204,9 @@ class _Operation:
             needed = [wire for wire, (_, must) in body.items() if must]
             schema = {"type": "object", "properties": {wire: part for wire, (part, _) in body.items()}}
             made["requestBody"] = self._body({**schema, **({"required": needed} if needed else {})}, bool(needed))
+            styles = {n: s for n, s in self.binding.styles.items() if self._place(n)[1] is ParameterLocation.BODY}
+            if encoding := {self._place(name)[0]: _style(style) for name, style in styles.items()}:
+                next(iter(made["requestBody"]["content"].values()))["encoding"] = encoding
         return made
 
     def _body(self, schema: Schema, required: bool) -> dict[str, Any]:
@@ -231,6 +251,17 @@ def _info(toolset: Toolset) -> dict[str, Any]:
     return info
 
 
+def _security_schemes(toolset: Toolset) -> dict[str, Any]:
+    """The kinds of authentication that a few words say whole; the flows of OAuth 2 are not among them."""
+    made: dict[str, Any] = {}
+    for number, words in enumerate((said.split() for said in toolset.auth), 1):
+        if words[:1] == ["http"] and len(words) == 2:
+            made[f"auth{number}"] = {"type": "http", "scheme": words[1]}
+        elif words[:2] == ["apiKey", "in"] and len(words) == 4 and words[2] in ("header", "query", "cookie"):
+            made[f"auth{number}"] = {"type": "apiKey", "in": words[2], "name": words[3]}
+    return made
+
+
 def openapi_document(toolset: Toolset, losses: Losses | None = None) -> dict[str, Any]:
     """The toolset as one valid OpenAPI 3.1 document; counts into `losses` what it cannot hold.
 
@@ -255,6 +286,8 @@ def openapi_document(toolset: Toolset, losses: Losses | None = None) -> dict[str
     if toolset.servers:
         document["servers"] = [{"url": url} for url in toolset.servers]
     document["paths"] = paths.paths
-    if toolset.definitions:
-        document["components"] = {"schemas": schemas.components()}
-    return document
+    components: dict[str, Any] = {"schemas": schemas.components()} if toolset.definitions else {}
+    if secured := _security_schemes(toolset):
+        components["securitySchemes"] = secured
+        document["security"] = [{name: []} for name in secured]
+    return {**document, "components": components} if components else document

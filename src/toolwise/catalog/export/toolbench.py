@@ -27,7 +27,10 @@ def _type(schema: Schema) -> str:
 
 
 def _parameter(name: str, schema: Schema, tool: Tool) -> tuple[dict[str, Any], set[Loss]]:
-    """The parameter in RapidAPI's four fields (and an enumeration's values), and what of its schema is lost."""
+    """The parameter in RapidAPI's four fields (and an enumeration's values), and what of its schema is lost.
+
+    A required parameter's "default" is an example there: the value with which RapidAPI tests it.
+    """
     schema = resolve(schema, tool.definitions)
     kind = schema_type(schema)
     lost: set[Loss] = set()
@@ -35,7 +38,7 @@ def _parameter(name: str, schema: Schema, tool: Tool) -> tuple[dict[str, Any], s
         lost.add(Loss.NESTED_SCHEMA)
     elif kind in ("integer", "any") or isinstance(schema.get("type"), list) or set(schema) - _PLAIN:
         lost.add(Loss.CONSTRAINTS)
-    value = schema.get("default", schema.get("example", ""))
+    value = schema.get("example" if name in tool.required else "default", schema.get("default", ""))
     made = {
         "name": name,
         "type": _type(schema),
@@ -96,14 +99,17 @@ def _partly(binding: HttpBinding) -> bool:
     return bool(binding.locations or binding.wire_names)
 
 
-def toolbench_tool(toolset: Toolset, losses: Losses) -> dict[str, Any]:
-    """The toolset as one RapidAPI tool; its category is also the name of the folder that it belongs in."""
+def toolbench_tool(toolset: Toolset, title: str, losses: Losses) -> dict[str, Any]:
+    """The toolset as one RapidAPI tool; its category is also the name of the folder that it belongs in.
+
+    ToolBench knows a tool by its title, so `title` must be no other's in the category.
+    """
     server = toolset.servers[0] if toolset.servers else ""
     losses[Loss.TOOLSET_DETAILS] += bool(toolset.collections or toolset.auth or len(toolset.servers) > 1)
     return {
-        "tool_name": toolset.title or toolset.name,
+        "tool_name": title,
         "tool_description": toolset.description,
-        "title": toolset.title or toolset.name,
+        "title": title,
         "standardized_name": toolset.name,
         "category_name": toolset.category,
         "name": toolset.name,

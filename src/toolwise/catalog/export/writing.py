@@ -103,6 +103,7 @@ class _Export:
         self._to = to
         self._documentation = documentation
         self._names = Names()
+        self._titles: set[tuple[str, str]] = set()
         self.losses = Losses()
         self.toolsets = self.tools = self.files = self.size = 0
 
@@ -146,6 +147,15 @@ class _Export:
         category = _ILLEGAL.sub("_", toolset.category).strip("_") or UNCATEGORISED
         return Path(f"{self._names.give(f'{category}/{name.lower()}')}.json")
 
+    def _title(self, toolset: Toolset) -> str:
+        """The toolset's title, with its name behind it where a title came before in the category."""
+        title = toolset.title or toolset.name
+        mark = (toolset.category.casefold(), title)
+        if mark in self._titles:
+            return f"{title} ({toolset.name})"
+        self._titles.add(mark)
+        return title
+
     def _document(self, toolset: Toolset) -> Iterator[bytes]:
         """One toolset's file, in pieces."""
         if self._to is ExportFormat.MCP:
@@ -153,7 +163,7 @@ class _Export:
         elif self._to is ExportFormat.OPENAPI:
             yield _json(openapi_document(toolset, self.losses)) + b"\n"
         else:
-            yield _json(toolbench_tool(toolset, self.losses)) + b"\n"
+            yield _json(toolbench_tool(toolset, self._title(toolset), self.losses)) + b"\n"
 
     def _elements(self, toolsets: Iterable[Toolset]) -> Iterator[Any]:
         for toolset in toolsets:
