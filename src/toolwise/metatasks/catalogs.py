@@ -50,7 +50,7 @@ class CatalogSubject:
 
     The state is what a caller could know of the world: which records there are, with the fields that somebody gave
     them, and which calls without a record were made. Where a call changes nothing (a look-up), the outline of its
-    answer stands for the outcome: its status and the names of its fields, since the simulated values cannot be foreseen.
+    answer stands for the outcome: its status and the names of its fields, since simulated values cannot be foreseen.
     """
 
     exact = False

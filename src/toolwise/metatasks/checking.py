@@ -1,4 +1,4 @@
-"""Answers are checked by executing them, in a fresh session, by code that shares nothing with the generator's search."""
+"""Answers are checked by executing them, in a fresh session, apart from the generator's search."""
 
 from __future__ import annotations
 

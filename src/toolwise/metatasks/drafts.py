@@ -104,9 +104,7 @@ async def reversion(ground: Ground, positive: bool) -> Draft | None:
     edge, how = found
     fields: dict[str, Json] = {"calls": (edge.call,), "after": edge.outcome, "exploration": how}
     shown = {"a": edge.call, "t": edge.outcome}
-    return Draft(
-        MetaTaskKind.REVERSION, edge.source.state, ground.subject.write(edge.source.state), shown, fields
-    )
+    return Draft(MetaTaskKind.REVERSION, edge.source.state, ground.subject.write(edge.source.state), shown, fields)
 
 
 async def input_boundary(ground: Ground, positive: bool) -> Draft | None:

@@ -198,4 +198,4 @@ class Explorer:
 
 def _signature(edge: Edge) -> str:
     """A tool and how it ended: what coverage counts."""
-    return f"{edge.call.name} {edge.observation.error or 'ok'} {'' if edge.ok else len(near_miss_reason(edge.observation))}"
+    return f"{edge.call.name} {edge.observation.error or 'ok'} {len(near_miss_reason(edge.observation))}"

@@ -24,7 +24,7 @@ from toolwise.metatasks.drafts import (
 )
 from toolwise.metatasks.explorer import Exploration, Explorer, Walk
 from toolwise.metatasks.subject import Subject, started
-from toolwise.types import MetaTaskExample, MetaTaskKind, Json, Split, ToolCall, canonical_json
+from toolwise.types import Json, MetaTaskExample, MetaTaskKind, Split, ToolCall, canonical_json
 
 _PATIENCE = 8
 """A meta-task that gives nothing in this many attempts for each example of the others is passed over for a while."""
@@ -98,7 +98,7 @@ class _Run:
         self._kinds = (*SIX, *EXTENSIONS) if config.extensions else SIX
         self._keys: set[str] = set()
         self._questions: set[str] = set()
-        self._split_of: dict[str, Split] = {}
+        self._split_of: dict[bytes, Split] = {}
         self._failed: Counter[MetaTaskKind] = Counter()
         self._seen: Counter[str] = Counter()
         self.written = 0

@@ -27,7 +27,7 @@ from toolwise.worlds import (
     ToolsetSource,
 )
 from toolwise.worlds.compression import RULES_FILE, read_rules
-from toolwise.worlds.planning import PlanningSubject, is_exact_world, read_pddl
+from toolwise.worlds.planning import PlanningSubject, read_pddl
 
 Closer = Callable[[], Awaitable[None] | None]
 
@@ -110,6 +110,18 @@ def _llm_world(config: WorldConfig, tools: ToolsetSource, closers: list[Closer])
 
 def _real_world(kind: WorldKind, config: WorldConfig, tools: ToolsetSource) -> World:
     """Raises ConfigError, MissingExtraError."""
+    if kind is WorldKind.HTTP:
+        from toolwise.worlds.http import HttpWorld, HttpWorldConfig
+
+        return HttpWorld(
+            tools,
+            HttpWorldConfig(
+                servers=config.servers,
+                hosts=config.allowed_hosts,
+                consent=config.allow_destructive,
+                calls_per_second=config.calls_per_second,
+            ),
+        )
     if kind is WorldKind.MCP:
         from toolwise.worlds.mcp import McpWorld, McpWorldConfig
 

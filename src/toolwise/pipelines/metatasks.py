@@ -17,10 +17,11 @@ from toolwise.corpus import SplitConfig, split_catalog
 from toolwise.errors import ConfigError, DataError, ToolwiseError
 from toolwise.files import read_json, write_atomic, write_json
 from toolwise.metatasks import BOUNDARIES, MetaTaskConfig, Subject, Tally, check_example, generate
-from toolwise.pipelines.assemble import catalog_subject, exact_subject, is_exact_world
+from toolwise.pipelines.assemble import catalog_subject, exact_subject
 from toolwise.pipelines.meter import Stopwatch
 from toolwise.ports import Observer, Progress, silent
 from toolwise.types import Funnel, Json, MetaTaskExample, Split, canonical_json
+from toolwise.worlds.planning import is_exact_world
 
 EXAMPLES_FILE = "examples.jsonl"
 MANIFEST_FILE = "metatasks.json"
@@ -201,4 +202,3 @@ def _opened(path: Path) -> Iterator[Iterator[bytes]]:
             yield lines
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}; make the examples again") from error
-

@@ -99,7 +99,7 @@ class MetaTaskExample(Frozen):
     answer: str
     """One right answer, in the form that the question asks for."""
     calls: tuple[ToolCall, ...] = ()
-    """The calls given or asked for; for a reachable output boundary a way there, for another the calls to choose from."""
+    """The calls given or asked for; of an output boundary a way there, or where there is none the calls offered."""
     after: Json = None
     """The outcome of `calls` (or the candidate): a state, or the outline of an observation."""
     changed: int | None = None

@@ -10,6 +10,7 @@ from toolwise.worlds.planning.world import PlanningSession, PlanningWorld
 
 __all__ = [
     "DOMAINS",
+    "SIZES",
     "Domain",
     "Instance",
     "InstanceError",
@@ -17,7 +18,6 @@ __all__ = [
     "Operator",
     "PddlError",
     "Plan",
-    "SIZES",
     "PlanningSession",
     "PlanningSubject",
     "PlanningWorld",

@@ -19,7 +19,7 @@ _SENTENCES = {
     "holding": "the hand must hold {0}",
     "on": "{0} must lie on {1}",
 }
-TOOLS = (
+TOOLS: tuple[ToolText, ...] = (
     ToolText(
         "pick_up",
         "Pick up {block} from the table. It must lie on the table with nothing on it, and the hand must be empty.",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from toolwise.errors import DataError
 from toolwise.types import Json
 
-State = Hashable
+State = Any
+"""Immutable and hashable; what it is else is each layout's own."""
 Facts = tuple[tuple[str, ...], ...]
 """Ground facts such as `("on", "a", "b")`."""
 

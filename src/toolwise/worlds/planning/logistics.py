@@ -17,7 +17,7 @@ _SENTENCES = {
     "same_city": "{0} and {1} must be in one city",
     "airport": "{0} must be an airport",
 }
-TOOLS = (
+TOOLS: tuple[ToolText, ...] = (
     ToolText(
         "load",
         "Load {package} into {vehicle}, a truck or an airplane. Both must be at {location}.",
@@ -44,7 +44,8 @@ _STATE_FORM = (
     'a Logistics state is {"cities": {city: [location]}, "airports": [location], "trucks": {truck: location}, '
     '"airplanes": {airplane: location}, "packages": {package: location or vehicle}}'
 )
-Objects = tuple[tuple[tuple[str, tuple[str, ...]], ...], tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+Names = tuple[str, ...]
+Objects = tuple[tuple[tuple[str, Names], ...], Names, Names, Names, Names]
 """Cities with their locations, airports, trucks, airplanes, packages."""
 
 
@@ -193,8 +194,8 @@ class LogisticsLayout(Strips):
         for fact in goal:
             if where.setdefault(fact[1], fact[2]) != fact[2]:
                 return f"the goal wants {fact[1]} in two places"
-        fact = self.beyond_reach(state, goal)
-        return "" if fact is None else f"nothing can ever bring about that {_SENTENCES[fact[0]].format(*fact[1:])}"
+        lost = self.beyond_reach(state, goal)
+        return "" if lost is None else f"nothing can ever bring about that {_SENTENCES[lost[0]].format(*lost[1:])}"
 
 
 class Logistics:
@@ -223,13 +224,13 @@ class Logistics:
     def _checked(self, data: Mapping[str, Json]) -> LogisticsLayout:
         try:
             cities = tuple((city, tuple(places)) for city, places in sorted(data["cities"].items()))
-            rest = (tuple(data["airports"]), *(tuple(sorted(data[k])) for k in ("trucks", "airplanes", "packages")))
-            names = [*(p for _, places in cities for p in places), *(n for group in rest[1:] for n in group)]
+            trucks, planes, packages = (tuple(sorted(data[k])) for k in ("trucks", "airplanes", "packages"))
+            names = [*(p for _, places in cities for p in places), *trucks, *planes, *packages]
             if not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
                 raise InstanceError(f"every name must be a text of its own; {_STATE_FORM}")
         except (KeyError, TypeError, AttributeError) as error:
             raise InstanceError(_STATE_FORM) from error
-        return LogisticsLayout((cities, *rest))
+        return LogisticsLayout((cities, tuple(data["airports"]), trucks, planes, packages))
 
     def generate(self, size: int, rng: random.Random) -> Instance:
         if not 1 <= size <= 12:

@@ -1,4 +1,4 @@
-"""Problem files in PDDL (McDermott et al., 1998) of the two standard domains: BlocksWorld and Logistics, STRIPS or typed."""
+"""Problem files in PDDL (McDermott et al., 1998) of BlocksWorld and Logistics, STRIPS or typed."""
 
 from __future__ import annotations
 
@@ -193,13 +193,7 @@ def _logistics(
     name: str, objects: dict[str, str], init: list[tuple[str, ...]], goal: list[tuple[str, ...]]
 ) -> Instance:
     _declared(objects, [*init, *goal])
-    groups: dict[str, list[str]] = {kind: [] for kind in (*_KINDS.values(),)}
-    for thing, kind in objects.items():
-        if kind in _KINDS:
-            groups[_KINDS[kind]].append(thing)
-    for fact in init:
-        if fact[0] in _KINDS and fact[1] not in groups[_KINDS[fact[0]]]:
-            groups[_KINDS[fact[0]]].append(fact[1])
+    groups = _groups(objects, init)
     where: dict[str, str] = {}
     cities: dict[str, list[str]] = {city: [] for city in groups["cities"]}
     for fact in init:
@@ -207,9 +201,8 @@ def _logistics(
             if fact[1] in [p for places in cities.values() for p in places]:
                 raise PddlError(f"{fact[1]} is in two cities")
             cities.setdefault(fact[2], []).append(fact[1])
-        elif fact[0] in ("at", "in"):
-            if where.setdefault(fact[1], fact[2]) != fact[2]:
-                raise PddlError(f"{fact[1]} is in two places at the start")
+        elif fact[0] in ("at", "in") and where.setdefault(fact[1], fact[2]) != fact[2]:
+            raise PddlError(f"{fact[1]} is in two places at the start")
     start: dict[str, Json] = {
         "airports": sorted(groups["airports"]),
         "cities": {city: sorted(places) for city, places in sorted(cities.items())},
@@ -220,6 +213,16 @@ def _logistics(
             raise PddlError(f"{lost[0]} is nowhere at the start; say (at {lost[0]} ...)")
         start[kind] = {thing: where[thing] for thing in sorted(groups[kind])}
     return Instance("logistics", dict(sorted(start.items())), _moving(goal), name)
+
+
+def _groups(objects: dict[str, str], init: list[tuple[str, ...]]) -> dict[str, list[str]]:
+    """The objects by kind, said by their types or by facts such as (truck t1)."""
+    groups: dict[str, list[str]] = {kind: [] for kind in _KINDS.values()}
+    said = [*((kind, thing) for thing, kind in objects.items()), *(fact[:2] for fact in init if len(fact) == 2)]
+    for kind, thing in said:
+        if kind in _KINDS and thing not in groups[_KINDS[kind]]:
+            groups[_KINDS[kind]].append(thing)
+    return groups
 
 
 def _moving(goal: list[tuple[str, ...]]) -> Facts:

@@ -40,7 +40,7 @@ _WORDS = (
     "palm path pear plum pond quiz rain ring road rock root rope rose salt sand seal seed ship shoe silk snow soap "
     "star swan tent tide tile tree vase vine wave wind wolf wood wool yarn"
 ).split()
-TOOLS = (
+TOOLS: tuple[ToolText, ...] = (
     ToolText(
         "spell",
         "Spell {word} into loose letters on the tray, which must be empty.",
@@ -80,7 +80,8 @@ class SpellWriteLayout:
         self.family = f"spellwrite {cells} {' '.join(words)}"
         self.letters = "".join(sorted(set("".join(words))))
         self._longest = max(map(len, words))
-        actions = [("spell", (word,)) for word in words] + [("write", (letter,)) for letter in self.letters]
+        actions: list[tuple[str, tuple[str, ...]]] = [("spell", (word,)) for word in words]
+        actions += [("write", (letter,)) for letter in self.letters]
         actions += [("erase", ()), ("move", ("left",)), ("move", ("right",)), ("discard", ()), ("undo", ())]
         self.operators: Sequence[Operator] = tuple(Operator(tool, arguments) for tool, arguments in actions)
         self._by_call = {(o.tool, o.arguments): o for o in self.operators}
@@ -120,11 +121,7 @@ class SpellWriteLayout:
             return Sheet(_put(tape, cursor, BLANK), cursor, tray, ("erase", tape[cursor]))
         if tool == "move":
             return Sheet(tape, cursor + (1 if operator.arguments[0] == "right" else -1), tray, None)
-        if tool == "discard" or last is None:
-            return Sheet(tape, cursor, "", None)
-        if last[0] == "write":
-            return Sheet(_put(tape, cursor - 1, BLANK), cursor - 1, "".join(sorted(tray + last[1])), None)
-        return Sheet(_put(tape, cursor, last[1]), cursor, tray, None)
+        return Sheet(tape, cursor, "", None) if tool == "discard" or last is None else _undone(state, last)
 
     def runnable(self, state: Sheet) -> Sequence[Operator]:
         known = self._runnable.get(state)
@@ -175,6 +172,17 @@ class SpellWriteLayout:
             found.append(Sheet(tape, cursor, tray, ("write", tape[cursor - 1])))
         return found
 
+    def _well_formed(self, sheet: Sheet) -> bool:
+        """Can the last edit have left the tape, cursor and tray so?"""
+        tape, cursor, tray, last = sheet
+        if not 0 <= cursor <= self.cells or not self._fits(tray):
+            return False
+        if last is None:
+            return True
+        if last[0] == "write":
+            return cursor > 0 and last == ("write", tape[cursor - 1]) and self._fits(tray + last[1])
+        return last[0] == "erase" and last[1] in self.letters and cursor < self.cells and tape[cursor] == BLANK
+
     def _fits(self, tray: str) -> bool:
         """Can the tray be what is left of a word?"""
         return "".join(sorted(tray)) in _parts(self.words)
@@ -187,7 +195,7 @@ class SpellWriteLayout:
             raise InstanceError(f"the tape must hold {self.cells} of the words' letters or blanks (_), not {tape!r}")
         edit = tuple(str(last).split()) if last else None
         sheet = Sheet(tape, cursor, "".join(sorted(tray)), edit)  # type: ignore[arg-type]
-        if sheet not in self._with_edits((sheet.tape, sheet.cursor, sheet.tray)):
+        if not self._well_formed(sheet):
             raise InstanceError(f"cursor {cursor}, tray {tray!r} and last edit {last!r} do not fit the tape {tape!r}")
         return sheet
 
@@ -206,18 +214,17 @@ class SpellWriteLayout:
             cursor = rng.choice([c for c in range(self.cells + 1) if c != state.cursor])
             fact = f"the cursor is at {cursor}, not {state.cursor}"
             sheet = state._replace(cursor=cursor)
-        known = self._with_edits((sheet.tape, sheet.cursor, sheet.tray))
-        return (sheet, fact) if sheet in known else None
+        return (sheet, fact) if self._well_formed(sheet) else None
 
     def satisfied(self, state: Sheet, goal: Facts) -> bool:
         return all(fact == ("tape", state.tape) for fact in goal)
 
     def estimate(self, state: Sheet, goal: Facts) -> int:
-        """A write for each cell that lacks its letter, an erase for each wrong letter, and the spelling still needed."""
+        """A write for each cell that lacks its letter, an erase for each wrong letter, the spelling and the moves."""
         if not goal:
             return 0
         wanted = goal[0][1]
-        lacking = [b for a, b in zip(state.tape, wanted, strict=True) if a != b and b != BLANK]
+        lacking = [b for a, b in zip(state.tape, wanted, strict=True) if b not in (a, BLANK)]
         wrong = sum(a not in (b, BLANK) for a, b in zip(state.tape, wanted, strict=True))
         missing = (Counter(lacking) - Counter(state.tray)).total()
         if state.last is not None:  # undoing it may give one letter back without spelling
@@ -342,6 +349,13 @@ def _travel(state: Sheet, wanted: str) -> int:
     free = {i for i in change if wanted[i] != BLANK}
     crossed = sum(i not in free for i in range(max(first, cursor), last))
     return abs(first - cursor) + crossed
+
+
+def _undone(state: Sheet, last: tuple[str, str]) -> Sheet:
+    tape, cursor, tray, _ = state
+    if last[0] == "write":
+        return Sheet(_put(tape, cursor - 1, BLANK), cursor - 1, "".join(sorted(tray + last[1])), None)
+    return Sheet(_put(tape, cursor, last[1]), cursor, tray, None)
 
 
 def _put(tape: str, cell: int, letter: str) -> str:
