@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 
 import orjson
@@ -11,6 +12,9 @@ from toolwise.schemas import merged, schema_type
 from toolwise.types import Frozen, Json, Observation, Tool, ToolErrorKind
 
 _MARKUP = re.compile(r"^\s*(?:<!doctype\s+html|<html|<head|<body|<\?xml[^>]*>\s*<!doctype\s+html)", re.IGNORECASE)
+_NO_ROUTE = re.compile(r"^\s*4(?:04|10)\b|page not found|no (?:such )?route|cannot get |^not found\W*$", re.IGNORECASE)
+_SAID_NOTHING = "The tool answered with status"
+"""How the worlds describe a failure without a body."""
 _WRAPPED = 2000
 """Characters at a text's beginning in which markup is looked for."""
 _OF_AN_ERROR = frozenset(
@@ -53,7 +57,7 @@ class ProbeOutcome(StrEnum):
     DEAD = "dead"
     """Dropped: nobody answers, the address is gone (404, 410 without a proper error), or the server breaks."""
     SLOW = "slow"
-    """Dropped: it took longer than allowed."""
+    """Dropped: it took longer than allowed, twice."""
     HTML = "html"
     """Dropped: a page for people came back."""
     ERROR_PAGE = "error_page"
@@ -143,31 +147,57 @@ def body_size(body: Json) -> int:
         return len(str(body))
 
 
-def outcome_of(tool: Tool, seen: Observation, seconds: float, slow_s: float) -> tuple[ProbeOutcome, BodyKind]:
-    """(what became of the tool, what came back)."""
-    cause = seen.body
-    if isinstance(cause, dict) and set(cause) == {"error"} and not seen.ok:
-        cause = cause["error"]
-    kind = body_kind(seen.body)
-    if _shows_html(cause):
-        return ProbeOutcome.HTML, BodyKind.HTML
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What came back, out of the description that a world gives of a failure."""
+
+    status: int
+    body: Json
+    kind: BodyKind
+
+    @classmethod
+    def of(cls, seen: Observation) -> Answered:
+        """Worlds quote what arrived as `answer`, with the status it had; or describe it in `message`."""
+        cause = seen.body
+        if not seen.ok and isinstance(cause, dict) and set(cause) == {"error"} and isinstance(cause["error"], dict):
+            error = cause["error"]
+            if "answer_status" in error:
+                body = error.get("answer")
+                return cls(error["answer_status"], body, body_kind(body))
+            if set(error) <= {"code", "message", "retry_after"} and isinstance(error.get("message"), str):
+                body = None if error["message"].startswith(_SAID_NOTHING) else error["message"]
+                return cls(seen.status, body, body_kind(body))
+        return cls(seen.status, cause, body_kind(cause))
+
+
+def outcome_of(tool: Tool, seen: Observation, answered: Answered, slow: bool) -> ProbeOutcome:
+    """What became of the tool."""
+    if answered.kind is BodyKind.HTML:
+        return ProbeOutcome.HTML
     if seen.error in _BY_ERROR:
-        return _BY_ERROR[seen.error], kind
-    if seconds > slow_s:
-        return ProbeOutcome.SLOW, kind
+        return _BY_ERROR[seen.error]
+    if slow:
+        return ProbeOutcome.SLOW
     if seen.error is ToolErrorKind.MALFORMED:
-        return (ProbeOutcome.EMPTY if kind is BodyKind.EMPTY else ProbeOutcome.MALFORMED), kind
-    if seen.error is not None:
-        proper = kind in {BodyKind.OBJECT, BodyKind.ARRAY}
-        gone = seen.error is ToolErrorKind.NOT_FOUND and not proper
-        return (ProbeOutcome.DEAD if gone else ProbeOutcome.ANSWERED_NO), kind
-    return _judge_success(tool, seen.body, kind), kind
+        return _judge_malformed(answered)
+    if seen.error is ToolErrorKind.NOT_FOUND and _is_no_route(answered):
+        return ProbeOutcome.DEAD
+    return ProbeOutcome.ANSWERED_NO if seen.error is not None else _judge_success(tool, seen.body, answered.kind)
 
 
-def _shows_html(cause: Json) -> bool:
-    """HTML as the body, or quoted in an error that describes what came back."""
-    texts = [cause] if isinstance(cause, str) else list(cause.values()) if isinstance(cause, dict) else []
-    return any(isinstance(text, str) and is_html(text) for text in texts)
+def _is_no_route(answered: Answered) -> bool:
+    """Does the server say that it has no such address, rather than no such record?"""
+    if answered.kind is BodyKind.EMPTY:
+        return True
+    return isinstance(answered.body, str) and bool(_NO_ROUTE.search(answered.body))
+
+
+def _judge_malformed(answered: Answered) -> ProbeOutcome:
+    if answered.kind is BodyKind.EMPTY:
+        return ProbeOutcome.EMPTY
+    looks_like_json = isinstance(answered.body, str) and answered.body.lstrip().startswith(("{", "[", '"'))
+    text = answered.kind is BodyKind.TEXT and not looks_like_json
+    return ProbeOutcome.ERROR_PAGE if text else ProbeOutcome.MALFORMED
 
 
 def _judge_success(tool: Tool, body: Json, kind: BodyKind) -> ProbeOutcome:

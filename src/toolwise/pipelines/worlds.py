@@ -52,6 +52,8 @@ class WorldConfig(Config):
     """Toolset -> the address to use in place of its documented server."""
     allow_destructive: bool = False
     """Make calls that destroy, for real."""
+    calls_per_second: float = Field(default=5.0, gt=0)
+    """To each host of `http`."""
     workspace: Path | None = None
     """The folder of which every session of an MCP server or Python tool gets a fresh copy."""
     endpoint: EndpointConfig | None = None
