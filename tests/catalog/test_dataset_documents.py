@@ -101,6 +101,19 @@ def test_toolalpaca_without_a_usable_document_reads_the_plain_documentation(tmp_
     assert [item.where for item in left_out] == (["row 1 Documentation"] if broken in ("{", "[1]") else [])
 
 
+def test_toolalpaca_s_functions_in_plain_language(tmp_path: Path) -> None:
+    told = (
+        'brew: Brews.\nParameters: {"leaf": "Required. string. Which."}\nOutput: A pot.\n - Format: application/json\n'
+    )
+    row = {"Name": "Tea", "NLDocumentation": told + "stop: Stops.\nParameters: {}\nOutput: Nothing."}
+    (toolset,), left_out = load_all(tmp_path, [row])
+    assert left_out == []
+    assert [(tool.name, tool.description, tool.required) for tool in toolset.tools] == [
+        ("brew", "Brews.", ("leaf",)),
+        ("stop", "Stops.", ()),
+    ]
+
+
 def test_toolalpaca_with_no_documentation_at_all_is_kept_for_documenting(tmp_path: Path) -> None:
     row = {"Name": "Tea", "Description": "Brews", "Category": "Food", "Functions": ""}
     (toolset,), _ = load_all(tmp_path, [row])

@@ -183,12 +183,23 @@ def test_names_that_look_alike_are_legal_and_apart(tmp_path: Path, one: str, oth
 
 
 def test_ten_thousand_parameters_and_ten_thousand_tools_of_one_name(tmp_path: Path) -> None:
-    wide = {f"p{i}" if i % 2 else "語" * (i + 1): {"type": "str"} for i in range(1, 10_001)}
+    wide = {f"p{i}" if i % 2 else chr(0x4E00 + i): {"type": "str"} for i in range(10_000)}
     toolsets, _ = load_all(tmp_path, [{"name": "wide", "parameters": {"type": "object", "properties": wide}}])
     assert len(toolsets[0].tools[0].properties) == 10_000
     same = [{"name": "same", "description": str(i), "parameters": {"type": "object"}} for i in range(10_000)]
     toolsets, _ = load_all(tmp_path, same, "same.json")
     assert len({tool.name for tool in toolsets[0].tools}) == 10_000
+
+
+def test_ten_thousand_apis_of_one_name_and_endless_blank_lines(tmp_path: Path) -> None:
+    listed = [{"name": "same", "method": "GET", "description": str(i)} for i in range(10_000)]
+    many = [{"name": f"p{i}", "type": "STRING"} for i in range(10_000)]
+    listed.append({"name": "wide", "method": "GET", "url": "https://a.test/x", "required_parameters": many})  # type: ignore[dict-item]
+    (toolset,), _ = load_all(tmp_path, {"tool_name": "T", "api_list": listed})
+    assert len(toolset.tools) == 10_001
+    blank = [{"Name": "T", "Functions": "\n" * 200_000, "NLDocumentation": "Parameters:" + "\n" * 200_000}]
+    (toolset,), _ = load_all(tmp_path, blank, "blank.json")
+    assert toolset.tools == ()
 
 
 def test_ten_thousand_parameters_of_one_operation(tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ from toolwise.catalog.type_names import schema_of
 from toolwise.text import first_sentence
 
 _MAX_TEXT = 200_000
-_NUMBERED = re.compile(r"(?:\A|\n)\s*\d+\.\s*Name:\s*")
-_FIELD = re.compile(r"\n\s*(Description|Input|Output|Parameters):[ \t]*")
+_NUMBERED = re.compile(r"(?:\A|\n)[ \t]*\d{1,4}\.[ \t]*Name:[ \t]*")
+_FIELD = re.compile(r"\n[ \t]*(Description|Input|Output|Parameters):[ \t]*")
 _NAMED = re.compile(r"(?:\A|\n)([A-Za-z_][\w.-]*):[ \t]*([^\n]*)\n(?=Parameters:)")
 _ONE_OF = re.compile(r"\bone of:?\s*\[([^\]]*)\]", re.IGNORECASE)
 
@@ -80,11 +80,11 @@ def _described(row: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
                 yield name, parts["head"], parts.get("parameters", "")
         return
     told = row.get("NLDocumentation")
-    if isinstance(told, str) and "Parameters:" in told:
-        found = list(_NAMED.finditer(told[:_MAX_TEXT]))
-        for match, following in zip(found, [*found[1:], None], strict=True):
-            block = told[match.end() : following.start() if following else _MAX_TEXT]
-            yield match[1], match[2], _fields(block).get("parameters", "")
+    found = list(_NAMED.finditer(told[:_MAX_TEXT])) if isinstance(told, str) else []
+    if found and isinstance(told, str):
+        ends = [*(match.start() for match in found[1:]), _MAX_TEXT]
+        for match, end in zip(found, ends, strict=True):
+            yield match[1], match[2], _fields(told[match.end() : end]).get("parameters", "")
         return
     told = row.get("Functions")
     if isinstance(told, str):

@@ -17,7 +17,7 @@ import orjson
 
 from toolwise.catalog.documents import Document, DocumentError
 from toolwise.catalog.draft import Draft, Parameters, slug
-from toolwise.catalog.functions import Builder, Function, example_arguments, name_of
+from toolwise.catalog.functions import Builder, Function, example_arguments, fingerprint, name_of
 from toolwise.catalog.hints import http_hints
 from toolwise.catalog.keywords import text
 from toolwise.catalog.left_out import LeftOutReason
@@ -49,6 +49,8 @@ class _Provider:
     servers: list[str] = field(default_factory=list)
     apis: dict[str, list[tuple[str, dict[str, Any]]]] = field(default_factory=dict)
     """API name -> its definitions that differ, each with its place."""
+    seen: set[bytes] = field(default_factory=set)
+    """Fingerprints of those definitions."""
 
 
 def _shape(value: Any, depth: int = 0) -> Schema:
@@ -153,7 +155,7 @@ def _parameter(parameter: dict[str, Any], must: bool) -> dict[str, Any]:
     return schema
 
 
-def _binding(api: dict[str, Any], names: dict[str, Any], required: list[str]) -> tuple[dict[str, Any] | None, str]:
+def _binding(api: dict[str, Any], names: dict[str, Any], required: set[str]) -> tuple[dict[str, Any] | None, str]:
     """How to call it, where the crawl kept the address; and its server."""
     method, url = str(api.get("method") or "GET").upper(), api.get("url")
     if not isinstance(url, str) or not text(url) or method not in _METHODS:
@@ -180,7 +182,7 @@ def _function(api: dict[str, Any], name: str, where: str) -> tuple[Function, str
     if not any(key in api for key in documented):
         raise DocumentError(LeftOutReason.UNDOCUMENTED, f"{name}: the API is only named")
     schema, tested = _parameters(api)
-    binding, server = _binding(api, schema["properties"], schema["required"])
+    binding, server = _binding(api, schema["properties"], set(schema["required"]))
     method = api.get("method")
     described = api.get("api_description") or api.get("description")
     function = Function(
@@ -227,7 +229,8 @@ class _Providers:
         if "api_name" in api and known:  # ToolBench itself knows an API by its names alone
             if "template_response" in api:
                 known[0][1].setdefault("template_response", api["template_response"])
-        elif all(api != other for _, other in known):
+        elif (mark := fingerprint([name, api], where)) not in provider.seen:
+            provider.seen.add(mark)
             known.append((where, dict(api)))
 
     def _provider(self, api: dict[str, Any], holder: dict[str, Any]) -> _Provider:

@@ -32,7 +32,11 @@ def register(app: typer.Typer) -> None:
 
 def import_(
     sources: Annotated[
-        list[str], typer.Argument(help="Files, folders, or `google` and `aws` (the installed packages' documents).")
+        list[str],
+        typer.Argument(
+            help="Files, folders, http(s) addresses, `mcp:COMMAND` or `mcp:ADDRESS`, a `.py` file or `python:MODULE`, "
+            "or `google` and `aws` (the installed packages' documents)."
+        ),
     ],
     out: Out,
     source_format: Annotated[
@@ -70,6 +74,10 @@ def _render_import(document: Json, out: Path) -> str:
     lines = [
         f"{document['toolsets']:,} toolsets, {document['tools']:,} tools in {document['seconds']:.1f} s -> {out}",
     ]
+    if document["without_tools"]:
+        lines.append(
+            f"{document['without_tools']:,} of them have no tools yet: toolwise catalog document can write them"
+        )
     left_out = document["left_out"]
     if left_out:
         lines.append(f"left out: {len(left_out):,}")
