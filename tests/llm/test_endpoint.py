@@ -11,7 +11,6 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from virtual_time import run_virtually
 
 from toolwise.config import parse_config
 from toolwise.errors import ConfigError
@@ -23,6 +22,7 @@ from toolwise.llm.transport import HttpAnswer
 from toolwise.llm.wire import asked, read_reply, reply_from, reply_json
 from toolwise.ports import ChatReply, ChatRequest, Sampling
 from toolwise.types import Message, Role, ToolCall
+from virtual_time import run_virtually
 
 Answer = HttpAnswer | EndpointError
 KEY = "sk-very-secret-4242"

@@ -10,9 +10,9 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from virtual_time import run_virtually
 
 from toolwise.llm.limits import AdaptiveConcurrency, Limiter, Pause, TokenBucket, backoff, retry_after
+from virtual_time import run_virtually
 
 
 @given(st.lists(st.booleans(), max_size=200), st.integers(1, 100))

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from small_documents import write_documents
 
 pytest.importorskip("aiohttp")
@@ -273,6 +274,23 @@ def test_the_server_speaks_openai(plain: Server) -> None:
     assert call["name"] == "find_book"
     assert json.loads(call["arguments"]) == {"title": "Emma"}
     assert plain.ask(question)[1] == answer
+
+
+def test_the_official_client_reads_the_server(plain: Server) -> None:
+    openai = pytest.importorskip("openai")
+    client = openai.OpenAI(base_url=plain.url, api_key="any", max_retries=0)
+    function = {"name": "find_book", "description": "Find a book", "parameters": {"type": "object", "properties": {}}}
+    answer = client.chat.completions.create(
+        model="embedded",
+        messages=[{"role": "user", "content": "Find a book."}],
+        tools=[{"type": "function", "function": function}],
+    )
+    assert answer.choices[0].finish_reason == "tool_calls"
+    assert answer.choices[0].message.tool_calls[0].function.name == "find_book"
+    assert answer.usage.prompt_tokens > 0
+    assert [model.id for model in client.models.list()] == ["embedded"]
+    with pytest.raises(openai.NotFoundError):
+        client.chat.completions.create(model="other", messages=[{"role": "user", "content": "hi"}])
 
 
 @pytest.mark.parametrize(

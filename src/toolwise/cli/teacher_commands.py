@@ -93,8 +93,13 @@ def solve(
     if dry_run:
         emit(estimate(tasks, strategy, asked, seed=seed), as_json, _render_estimate)
         return
+    from toolwise.pipelines.worlds import world_config
+
+    chosen = world_config(world) if world else None
     with ProgressView() as view:
-        document = solve_folder_with_model(tasks, out, strategy, asked, seed=seed, resume=resume, observer=view)
+        document = solve_folder_with_model(
+            tasks, out, strategy, asked, world=chosen, seed=seed, resume=resume, observer=view
+        )
     emit(document, as_json, lambda result: _render_solved(result, out))
     if document["stopped_by"] == "endpoint":
         fail(document["stopped"], 2)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """A whole HTTP response; header names in lower case."""
+    """A whole HTTP response; headers are looked up in lower case, whatever case they came in."""
 
     status: int
     body: bytes
@@ -58,8 +58,7 @@ class HttpTransport:
             async with asyncio.timeout(timeout_s):
                 async with session.post(url, data=body, headers=headers, allow_redirects=False) as response:
                     answer = await response.read()
-                    kept = {name.lower(): value for name, value in response.headers.items()}
-                    return HttpAnswer(response.status, answer, kept)
+                    return HttpAnswer(response.status, answer, response.headers)
         except TimeoutError:
             raise EndpointError(FaultKind.TIMEOUT, f"{url} did not answer within {timeout_s:g} s") from None
         except aiohttp.ClientConnectorError as error:
@@ -82,6 +81,7 @@ class HttpTransport:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0),  # the limiter bounds what is in flight
                 timeout=aiohttp.ClientTimeout(total=None),
+                cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=proxied,
             )
         return self._session

@@ -38,19 +38,27 @@ class JournalledModel:
         """Of those asked, how many went to the model; the others were in the journal or in flight already."""
         self._model = model
         self._journal = journal
-        self._flying: dict[str, asyncio.Task[Json]] = {}
+        self._flying: dict[str, asyncio.Future[Json]] = {}
 
     async def complete(self, request: ChatRequest) -> ChatReply:
         """Raises what the model raises."""
         key = request_key(request, self.name)
         self.asked += 1
-        flying = self._flying.get(key)
-        if flying is None:
-            flying = asyncio.ensure_future(self._journal.effect(EffectKind.MODEL, key, lambda: self._perform(request)))
-            self._flying[key] = flying
-            flying.add_done_callback(lambda _: self._flying.pop(key, None))
-        # One that gives up waiting must not take the answer from the others.
-        return reply_from(await asyncio.shield(flying))
+        while (flying := self._flying.get(key)) is not None:
+            await asyncio.wait([flying])  # shares the outcome, but not the fate of whoever asked first
+            if not flying.cancelled():
+                return reply_from(flying.result())
+        flying = self._flying[key] = asyncio.get_running_loop().create_future()
+        try:
+            flying.set_result(await self._journal.effect(EffectKind.MODEL, key, lambda: self._perform(request)))
+        except Exception as error:
+            flying.set_exception(error)
+            flying.exception()  # it is raised here, and need not be by others
+            raise
+        finally:
+            flying.cancel()  # only where it was cancelled: then the next one asks
+            del self._flying[key]
+        return reply_from(flying.result())
 
     async def _perform(self, request: ChatRequest) -> Json:
         self.performed += 1

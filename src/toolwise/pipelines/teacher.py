@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,11 +19,12 @@ from toolwise.llm.endpoint import EndpointConfig, EndpointModel
 from toolwise.llm.pool import EndpointPool
 from toolwise.llm.solver import ChatPolicy
 from toolwise.pipelines.answered_once import AnsweredOnce
-from toolwise.pipelines.assemble import simulated_world
+from toolwise.pipelines.assemble import Closer, build_world, close_all
 from toolwise.pipelines.budget import Budget, BudgetMeter, BudgetSpentError
 from toolwise.pipelines.context import Context
 from toolwise.pipelines.journalled import JournalledModel, spent
 from toolwise.pipelines.meter import Stopwatch
+from toolwise.pipelines.worlds import WorldConfig, settings_of
 from toolwise.ports import ChatModel, Policy, Progress, World
 from toolwise.search import SearchConfig, search
 from toolwise.store import Row, Rows, RowStatus
@@ -48,6 +51,8 @@ class Teacher:
     endpoints: tuple[EndpointConfig, ...]
     chat: ChatSettings = field(default_factory=ChatSettings)
     budget: Budget = field(default_factory=Budget)
+    world: WorldConfig = field(default_factory=WorldConfig)
+    """Where the tools run."""
     in_flight: int = 0
     """Tasks at a time; 0 for somewhat more than the endpoints' requests."""
 
@@ -59,7 +64,7 @@ class Teacher:
     def identity(self) -> dict[str, Json]:
         """What of this a run's results depend on: not addresses, limits, prices or the budget."""
         models = sorted({endpoint.model for endpoint in self.endpoints})
-        return {"models": models, **self.chat.model_dump(mode="json")}
+        return {"models": models, **self.chat.model_dump(mode="json"), **settings_of(self.world)}
 
 
 @dataclass
@@ -166,18 +171,34 @@ async def _session(
     pool = EndpointPool([EndpointModel(endpoint, meter=meter) for endpoint in teacher.endpoints], meter)
     model = JournalledModel(pool, context.run.journal)
     policy = _policy(model, teacher.chat)
-    session = _Solving(context, rows, catalog, policy, config, meter, simulated_world(catalog), total=len(pending))
+    closers: list[Closer] = [pool.close]
+    world = build_world(teacher.world, catalog, closers)
+    session = _Solving(context, rows, catalog, policy, config, meter, world, total=len(pending))
     try:
         wanted = (task for task in read_tasks(tasks) if task.key in pending)
-        with context.run.grouped() as commit:
+        with _rare_collections(), context.run.grouped() as commit:
             writer = asyncio.ensure_future(_every(_COMMIT_EVERY_S, commit))
             await session.run(wanted, min(teacher.tasks_in_flight, max(1, len(pending))))
             writer.cancel()
     finally:
-        await pool.close()
+        await close_all(closers)
     if session.stopped is not None and not isinstance(session.stopped, BudgetSpentError) and not session.done:
         raise session.stopped
     return _summary(session, model, meter)
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Collect cycles rarely: a run makes millions of small objects, few of them in cycles, beside a large catalog that
+    each full collection would walk through (a tenth of all CPU time)."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 async def _every(seconds: float, action: Callable[[], None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -23,7 +24,8 @@ from toolwise.pipelines.budget import Budget
 from toolwise.pipelines.context import Context
 from toolwise.pipelines.settings import parse_strategy
 from toolwise.pipelines.teacher import SOLVE, ChatSettings, Teacher, solve_with_model
-from toolwise.pipelines.verbs import INPUTS_FILE
+from toolwise.pipelines.verbs import INPUTS_FILE, world_of
+from toolwise.pipelines.worlds import WorldConfig, settings_of
 from toolwise.ports import Observer, Turn, silent
 from toolwise.search import SearchConfig
 from toolwise.store import RunFolder
@@ -94,12 +96,13 @@ def _endpoints_of(file: Path) -> tuple[EndpointConfig, ...]:
     return tuple(parse_config(EndpointConfig, entry, f"{file}, endpoint {i}") for i, entry in enumerate(listed, 1))
 
 
-def solve_folder_with_model(
+def solve_folder_with_model(  # noqa: PLR0913 - a verb takes what its command takes
     tasks: Path,
     out: Path,
     strategy: str,
     teacher: Teacher,
     *,
+    world: WorldConfig | None = None,
     seed: int = 0,
     resume: bool = False,
     observer: Observer = silent,
@@ -107,6 +110,7 @@ def solve_folder_with_model(
     """Solve the tasks of a folder with a language model. Raises UserError; see `solve_with_model` for the rest."""
     inputs = _inputs(tasks)
     search = SearchConfig(strategy=parse_strategy(strategy), seed=seed)
+    teacher = replace(teacher, world=world or world_of(inputs))
     settings = {
         "verb": "solve",
         "policy": "llm",
@@ -120,7 +124,7 @@ def solve_folder_with_model(
             return finished[1]
         summary = solve_with_model(context, Path(inputs["catalog"]), Path(inputs["tasks"]), search, teacher)
         found = {"trajectories": str(context.path("trajectories.jsonl").resolve()), "failed": summary["failed"]}
-        write_json(context.path(INPUTS_FILE), {**inputs, **found})
+        write_json(context.path(INPUTS_FILE), {**inputs, **settings_of(teacher.world), **found})
         if not summary["pending"]:
             folder.finish(SOLVE, summary["session"]["seconds"], summary)
     return summary
