@@ -245,7 +245,9 @@ def run(*arguments: str) -> Any:
 
 def test_the_commands_write_and_verify(tmp_path: Path) -> None:
     out = tmp_path / "examples"
-    written = json.loads(run("metatasks", "blocksworld", "--n", "120", "--seed", "1", "--out", str(out), "--json").stdout)
+    written = json.loads(
+        run("metatasks", "blocksworld", "--n", "120", "--seed", "1", "--out", str(out), "--json").stdout
+    )
     assert written["examples"] == 120 == sum(written["counts"].values())
     verified = json.loads(run("verify", str(out), "--json").stdout)
     assert verified["funnel"]["accepted"] == 120

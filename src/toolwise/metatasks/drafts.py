@@ -20,7 +20,7 @@ from toolwise.types import (
     content_key,
 )
 
-MAX_HIDDEN = 64
+MAX_HIDDEN = 24
 """Counterfacts with more possible hidden starts are dropped."""
 
 

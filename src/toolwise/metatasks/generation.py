@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import Field
@@ -152,24 +152,25 @@ class _Run:
             self._failed[kind] += 1
             return None
         key = example_key(ground, draft)
-        why = self._known(draft, key, split)
+        states = _states(draft)
+        why = self._known(draft, key, split, states)
         if not why:
             example = worded(ground, draft, split, key)
             why = await self._unfit(example)
             if not why:
-                self._keep(example, draft)
+                self._keep(example, states)
                 return example
         self._tally.dropped[why] += 1
         self._failed[kind] += 1
         return None
 
-    def _known(self, draft: Draft, key: str, split: Split) -> str:
+    def _known(self, draft: Draft, key: str, split: Split, states: Sequence[bytes]) -> str:
         """Why a draft is dropped before it is worded; empty for a good one."""
         if key in self._keys:
             return "duplicate"
         if any(call.name in self._tally.excluded for call in _calls(draft)):
             return _NONDETERMINISTIC
-        if any(self._split_of.get(state, split) is not split for state in _states(draft)):
+        if any(self._split_of.get(state, split) is not split for state in states):
             return "leak"
         return ""
 
@@ -182,10 +183,10 @@ class _Run:
             return "unknowable"
         return await check_example(self._subject, example)
 
-    def _keep(self, example: MetaTaskExample, draft: Draft) -> None:
+    def _keep(self, example: MetaTaskExample, states: Sequence[bytes]) -> None:
         self._keys.add(example.key)
         self._questions.add(example.question)
-        for state in _states(draft):
+        for state in states:
             self._split_of[state] = example.split
         self._tally.counts[example.kind] += 1
         self._tally.splits[example.split] += 1

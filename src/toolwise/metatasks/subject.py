@@ -14,11 +14,15 @@ class Subject(Protocol):
     """A world, where to start in it, which calls to try, and how its states read. Methods are deterministic."""
 
     name: str
-    world: World
     form: str
     """The form of a state in an answer, with an example."""
     exact: bool
     """Does `runnable` name every call that can run? Otherwise questions offer the calls that they are about."""
+
+    @property
+    def world(self) -> World:
+        """Where the calls run."""
+        ...
 
     def start(self, seed: str) -> Task:
         """A start state, with a goal as its instruction where the world has goals."""

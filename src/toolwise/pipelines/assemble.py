@@ -57,9 +57,14 @@ async def opened_world(config: WorldConfig, tools: ToolsetSource) -> AsyncIterat
     try:
         yield build_world(config, tools, closers)
     finally:
-        for close in reversed(closers):
-            if isawaitable(closing := close()):
-                await closing
+        await close_all(closers)
+
+
+async def close_all(closers: list[Closer]) -> None:
+    """Close what was opened, the last one first."""
+    for close in reversed(closers):
+        if isawaitable(closing := close()):
+            await closing
 
 
 def build_world(config: WorldConfig, tools: ToolsetSource, closers: list[Closer] | None = None) -> World:

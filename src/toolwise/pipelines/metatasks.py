@@ -68,6 +68,9 @@ def write_metatasks(
     asyncio.run(_write(subject, out / EXAMPLES_FILE, count, config, tally, observer))
     seconds = watch.seconds
     written = sum(tally.counts.values())
+    if not written:
+        why = next(iter(tally.excluded.items()), ("the world", "it gave no question"))
+        raise DataError(f"no example could be made of {source.name}: {why[0]}: {why[1]}")
     name = source.name if is_exact_world(source.name) else str(Path(source.name).resolve())
     problems = [str(path.resolve()) for path in source.problems]
     made = {"source": name, "problems": problems, "config": config.model_dump(mode="json"), "examples": written}

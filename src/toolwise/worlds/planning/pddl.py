@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def read_pddl(path: Path) -> Instance:
     except (OSError, UnicodeDecodeError) as error:
         raise PddlError(f"cannot read {path}: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from error
     try:
-        return parse_problem(text)
+        return replace(parse_problem(text), name=str(path))
     except PddlError as error:
         raise PddlError(f"{path}: {error}") from error
 

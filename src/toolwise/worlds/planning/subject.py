@@ -39,6 +39,8 @@ class PlanningSubject:
         self._sizes = sizes or SIZES[self._domain.name]
         if self._sizes[0] > self._sizes[1]:
             raise ConfigError(f"sizes {self._sizes[0]} to {self._sizes[1]} hold none; give the smaller one first")
+        for size in self._sizes:
+            self._domain.generate(size, random.Random(0))  # says which sizes there are
         self._tools = tuple(tool.id for tool in self._variant.toolset.tools)
         self._calls: dict[tuple[str, tuple[str, ...]], ToolCall] = {}
         self._imported = [self._checked(instance) for instance in instances]
