@@ -212,7 +212,7 @@ def test_a_session_runs_calls_and_goes_back_for_free(name: str) -> None:
     assert session.state() == {"on": {"a": "table"}, "holding": "b"}
     session.restore(start)
     assert session.state() == before
-    for broken in ({}, {**arguments, "more": 1}, dict.fromkeys(unstack, 3), dict.fromkeys(unstack, ["x"])):
+    for broken in ({}, {**arguments, "more": 1}, dict.fromkeys(unstack, 3), {unstack[0]: "b", unstack[1]: ["x"]}):
         answer = asyncio.run(session.call(ToolCall(name=shown["unstack"], arguments=broken)))
         assert answer.status == 400
 
