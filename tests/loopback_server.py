@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback whose routes are functions; it records every request, and may misbehave on the wire."""
+"""A real HTTP server on loopback whose routes are functions; it records requests, and may misbehave on the wire."""
 
 from __future__ import annotations
 

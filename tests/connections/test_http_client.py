@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from loopback_server import Loopback, Received, Route, Wire, serving
 
+from loopback_server import Loopback, Received, Route, Wire, serving
 from toolwise.connections.decoding import BoundedBody, DecodingError, TooLargeError
 from toolwise.connections.guard import AddressPolicy
 from toolwise.connections.http import GuardedClient, HttpLimits, HttpRequest, HttpRequestError, HttpResponse, fetch

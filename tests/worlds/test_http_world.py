@@ -13,8 +13,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from loopback_server import Loopback, Received, Wire, serving
 
+from loopback_server import Loopback, Received, Wire, serving
 from toolwise.errors import ConfigError, UserError, WorldError
 from toolwise.types import (
     Catalog,

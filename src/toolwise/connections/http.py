@@ -53,6 +53,8 @@ class HttpRequest:
     content: bytes = b""
     secret_headers: Collection[str] = ()
     """Headers, beside Authorization and Cookie, that no other origin may see."""
+    follow: bool = True
+    """Follow redirects; else they are responses like others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ class GuardedClient:
             origin = targets[0].origin
             response = await self._reach(request, targets)
             location = response.headers.get("location")
-            if response.status not in _REDIRECTS or not location:
+            if response.status not in _REDIRECTS or not location or not request.follow:
                 return response
             request = _redirected(request, response.status, location)
         raise HttpRequestError(ToolErrorKind.CONNECTION, f"more than {self._limits.max_redirects} redirects")
@@ -170,7 +172,7 @@ class GuardedClient:
             raise HttpRequestError(ToolErrorKind.MALFORMED, f"more than {self._limits.max_headers} headers")
         headers = {name.lower(): value for name, value in response.headers.items()}
         content = b""
-        if response.status_code not in _REDIRECTS or "location" not in headers:
+        if response.status_code not in _REDIRECTS or "location" not in headers or not request.follow:
             try:
                 content = await self._body(request.method, response)
             except TooLargeError as error:
