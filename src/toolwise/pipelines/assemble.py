@@ -121,7 +121,7 @@ def _real_world(kind: WorldKind, config: WorldConfig, tools: ToolsetSource) -> W
         return HttpWorld(
             tools,
             HttpWorldConfig(
-                servers=config.servers,
+                servers={name: url for name, url in config.servers.items() if name != WorldKind.AWS.value},
                 hosts=config.allowed_hosts,
                 consent=config.allow_destructive,
                 calls_per_second=config.calls_per_second,
@@ -142,7 +142,17 @@ def _real_world(kind: WorldKind, config: WorldConfig, tools: ToolsetSource) -> W
         from toolwise.worlds.python import PythonWorld, PythonWorldConfig
 
         return PythonWorld(tools, PythonWorldConfig(workspace=config.workspace, consent=config.allow_destructive))
-    raise ConfigError(f"the world `{kind.value}` cannot be built")
+    from toolwise.worlds.aws import AwsWorld, AwsWorldConfig
+
+    return AwsWorld(
+        tools,
+        AwsWorldConfig(
+            endpoint=config.servers.get(WorldKind.AWS.value),
+            real_aws=config.real_aws,
+            hosts=config.allowed_hosts,
+            consent=config.allow_destructive,
+        ),
+    )
 
 
 def model_policy(folder: Path, name: str = "model", threads: int | None = None) -> Policy:

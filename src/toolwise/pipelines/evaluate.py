@@ -12,9 +12,10 @@ from toolwise.corpus import read_tasks
 from toolwise.errors import RunError, ToolwiseError
 from toolwise.evaluation import TaskResult, exact_call, passed, scoreboard, valid_call
 from toolwise.evaluation.settings import EvaluationConfig
-from toolwise.pipelines.assemble import baseline_policies, model_policy, simulated_world
+from toolwise.pipelines.assemble import baseline_policies, model_policy, opened_world
 from toolwise.pipelines.context import Context
 from toolwise.pipelines.parallel import run_shards
+from toolwise.pipelines.worlds import WorldConfig
 from toolwise.ports import Policy, Tools, World
 from toolwise.search import SearchConfig, Strategy, search
 from toolwise.store import Rows, RowStatus
@@ -42,6 +43,7 @@ class _Job:
     tasks: tuple[Task, ...]
     catalog: Path
     config: EvaluationConfig
+    world: WorldConfig
 
     @property
     def key(self) -> str:
@@ -105,19 +107,21 @@ def task_result(tools: Tools, react: Attempt, dfsdt: Attempt) -> TaskResult:
     )
 
 
-def evaluate_agents(context: Context, catalog: Path, accepted: Path, config: EvaluationConfig) -> Json:
+def evaluate_agents(
+    context: Context, catalog: Path, accepted: Path, config: EvaluationConfig, world: WorldConfig
+) -> Json:
     """The trained model and every baseline on the held-out tasks: agent -> split -> metric name -> metric.
 
     What was finished before a kill is read from the run's rows, not attempted again.
     """
-    jobs = {job.key: job for job in _jobs(catalog, accepted, context.path("model"), config)}
+    jobs = {job.key: job for job in _jobs(catalog, accepted, context.path("model"), config, world)}
     rows = context.run.rows(STAGE)
     workers = min(MOST_WORKERS, context.processes)
     run_shards(rows, jobs, _attempt_part, stage=STAGE, workers=workers, observer=context.observer)
     return _collect(rows)
 
 
-def _jobs(catalog: Path, accepted: Path, model: Path, config: EvaluationConfig) -> Iterator[_Job]:
+def _jobs(catalog: Path, accepted: Path, model: Path, config: EvaluationConfig, world: WorldConfig) -> Iterator[_Job]:
     """Every agent on every split in parts; the slowest agents first, so that no process is left alone at the end."""
     held = [task for task in read_tasks(accepted) if task.provenance.split in HELD_OUT]
     agents = {"model": model, "untrained": model / "untrained", **dict.fromkeys(baseline_policies())}
@@ -127,7 +131,7 @@ def _jobs(catalog: Path, accepted: Path, model: Path, config: EvaluationConfig) 
             tasks = tasks[: config.baseline_tasks if agent == "untrained" else None]
             for start in range(0, len(tasks), config.concurrency):
                 part = tuple(tasks[start : start + config.concurrency])
-                yield _Job(agent, folder, split, start, part, catalog, config)
+                yield _Job(agent, folder, split, start, part, catalog, config, world)
 
 
 def _collect(rows: Rows) -> Json:
@@ -153,12 +157,17 @@ def _collect(rows: Rows) -> Json:
 def _attempt_part(job: _Job) -> Json:
     """One agent on some tasks of a split, in a process of its own."""
     policy = baseline_policies()[job.agent] if job.folder is None else model_policy(job.folder, job.agent, threads=1)
-    return asyncio.run(_attempt(job, policy, open_catalog(job.catalog)))
+    return asyncio.run(_in_world(job, policy))
 
 
-async def _attempt(job: _Job, policy: Policy, tools: CatalogFile) -> Json:
+async def _in_world(job: _Job, policy: Policy) -> Json:
+    tools = open_catalog(job.catalog)
+    async with opened_world(job.world, tools) as world:
+        return await _attempt(job, policy, tools, world)
+
+
+async def _attempt(job: _Job, policy: Policy, tools: CatalogFile, world: World) -> Json:
     config = job.config
-    world = simulated_world(tools)
     attempts: dict[Strategy, list[Attempt]] = {}
     for strategy in (Strategy.REACT, Strategy.DFSDT):
         settings = SearchConfig(

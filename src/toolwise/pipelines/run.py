@@ -94,7 +94,7 @@ def _perform(context: Context, config: RunConfig) -> dict[str, Json]:
         ),
     )
     done["evaluate"] = context.stage(
-        "evaluate", lambda: evaluate_agents(context, catalog, corpus / ACCEPTED_TASKS, config.evaluation)
+        "evaluate", lambda: evaluate_agents(context, catalog, corpus / ACCEPTED_TASKS, config.evaluation, config.world)
     )
     done["retrieval"] = context.stage(
         "retrieval", lambda: evaluate_retrieval(context, catalog, corpus / ACCEPTED_TASKS, config.seed)

@@ -72,7 +72,7 @@ def solve_folder(  # noqa: PLR0913 - as above
     """Solve the tasks of a folder with the embedded teacher, which errs on training tasks and recovers."""
     inputs = _inputs(tasks, "tasks")
     search = SearchConfig(strategy=parse_strategy(strategy), seed=seed)
-    chosen = world or _world_of(inputs)
+    chosen = world or world_of(inputs)
     settings = {"verb": "solve", "tasks": inputs["tasks"], "search": search.model_dump(mode="json")}
     settings |= settings_of(chosen)
     with RunFolder(out, settings, resume=resume) as folder:
@@ -95,7 +95,7 @@ def verify_folder(
 ) -> Json:
     """Replay and check the trajectories of a folder."""
     inputs = _inputs(trajectories, "trajectories")
-    chosen = world or _world_of(inputs)
+    chosen = world or world_of(inputs)
     settings = {"verb": "verify", "trajectories": inputs["trajectories"], **settings_of(chosen)}
     with RunFolder(out, settings, resume=resume) as folder:
         context = Context(folder, workers, observer)
@@ -116,7 +116,7 @@ def corpus_folder(verified: Path, out: Path) -> Json:
     return build_corpus(out, rows, Path(inputs["catalog"]), split_of, Funnel.model_validate(inputs["verified"]))
 
 
-def _world_of(inputs: Mapping[str, Json]) -> WorldConfig:
+def world_of(inputs: Mapping[str, Json]) -> WorldConfig:
     """The world of the step before; the simulation where it names none."""
     return parse_config(WorldConfig, inputs.get("world") or {}, INPUTS_FILE)
 

@@ -49,7 +49,9 @@ class WorldConfig(Config):
     allowed_hosts: tuple[str, ...] = ()
     """Private, link-local and loopback hosts that may be called all the same."""
     servers: Mapping[str, str] = Field(default_factory=dict)
-    """Toolset -> the address to use in place of its documented server."""
+    """Toolset -> the address to use in place of its documented server; `aws` for what plays all of AWS."""
+    real_aws: bool = False
+    """Call AWS itself, with whatever that costs."""
     allow_destructive: bool = False
     """Make calls that destroy, for real."""
     calls_per_second: float = Field(default=5.0, gt=0)
