@@ -110,7 +110,7 @@ class BlocksLayout(Strips):
 
     def estimate(self, state: int, goal: Facts) -> int:
         """Two actions for each block that must move, four where one below it, now and in the goal, must move too."""
-        data = self.dump(state)
+        data = self.render(state)
         on, held = data["on"], data["holding"]
         wanted = {f[1]: f[2] if f[0] == "on" else TABLE for f in goal if f[0] in ("on", "ontable")}
         moving = _must_move(on, wanted)
@@ -247,6 +247,6 @@ def _towers(blocks: list[str], rng: random.Random) -> dict[str, str]:
     return on
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def _layout(blocks: tuple[str, ...]) -> BlocksLayout:
     return BlocksLayout(blocks)

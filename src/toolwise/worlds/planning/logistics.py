@@ -39,7 +39,7 @@ TOOLS: tuple[ToolText, ...] = (
         {"airplane": "The airplane.", "origin": "Where it is.", "destination": "Where it goes."},
     ),
 )
-_LAYOUTS = 256
+_LAYOUTS = 64
 _STATE_FORM = (
     'a Logistics state is {"cities": {city: [location]}, "airports": [location], "trucks": {truck: location}, '
     '"airplanes": {airplane: location}, "packages": {package: location or vehicle}}'

@@ -30,8 +30,8 @@ from toolwise.worlds.planning.layout import Facts, Instance, InstanceError, Oper
 
 BLANK = "_"
 _LONGEST = 12
-_REMEMBERED = 20_000
-_LAYOUTS = 256
+_REMEMBERED = 5_000
+_LAYOUTS = 64
 _WORDS = (
     "cat dog sun map pen cup hat box key jar bed bus car fan leg net oil pot rug saw tin van wig yak zip ant arm bee "
     "cow ear fox gem hen ink jam kit log mud nut owl pig rat sea tap urn vet web bark bell bird boat bone book cake "

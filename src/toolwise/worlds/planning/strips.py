@@ -8,7 +8,7 @@ from toolwise.types import Json
 from toolwise.worlds.planning.layout import Facts, Operator
 
 Fact = tuple[str, ...]
-_REMEMBERED = 20_000
+_REMEMBERED = 5_000
 
 
 class Strips:
