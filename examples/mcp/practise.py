@@ -60,7 +60,9 @@ VALUES = {
     "secure-filesystem-server.write_file.content": ("Doors open at eight", "Bring the blue cables", "Ask for Noor"),
     "secure-filesystem-server.create_directory.path": tuple(f"/workspace/{n}" for n in ("photos", "bills", "press")),
     "secure-filesystem-server.move_file.source": FILES,
-    "secure-filesystem-server.move_file.destination": tuple(f"/workspace/archive/{n}.txt" for n in ("a", "b", "c", "d")),
+    "secure-filesystem-server.move_file.destination": tuple(
+        f"/workspace/archive/{n}.txt" for n in ("a", "b", "c", "d")
+    ),
     "secure-filesystem-server.list_directory*.path": ("/workspace/notes", "/workspace/lists", "/workspace/archive"),
     "secure-filesystem-server.directory_tree.path": ("/workspace/notes", "/workspace/lists"),
     "secure-filesystem-server.search_files.path": ("/workspace",),
@@ -77,7 +79,12 @@ VALUES = {
     "mcp-git.git_create_branch.base_branch": ("main", "draft"),
     "mcp-git.git_checkout.branch_name": ("draft",),
     "mcp-git.git_add.files": ("todo.txt", "prices.txt"),
-    "mcp-git.git_commit.message": ("Add the todo list", "Note what is left", "Keep the list", "Write down the todo list"),
+    "mcp-git.git_commit.message": (
+        "Add the todo list",
+        "Note what is left",
+        "Keep the list",
+        "Write down the todo list",
+    ),
     "mcp-git.*.target": ("main", "draft"),
     "mcp-git.*.revision": ("main", "draft"),
     "mcp-time.*.timezone": ZONES,
@@ -131,13 +138,15 @@ def servers(folder: Path) -> list[str]:
     if not all((binaries / f"mcp-{name}").exists() for name in NPM_SERVERS):
         folder.mkdir(parents=True, exist_ok=True)
         wanted = [f"@modelcontextprotocol/{name}" for name in NPM_SERVERS]
-        subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", folder, *wanted], check=True)
+        subprocess.run(
+            ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", folder, *wanted], check=True
+        )
     beside = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     found = {name: shutil.which(name, path=beside) for name in PYTHON_SERVERS}
     if missing := [name for name, path in found.items() if path is None]:
         raise ToolwiseError(f"{missing[0]} is not installed; pip install {' '.join(PYTHON_SERVERS)}")
     npm = {name: str((binaries / f"mcp-{name}").resolve()) for name in NPM_SERVERS}
-    who = "GIT_AUTHOR_NAME=Ada GIT_AUTHOR_EMAIL=ada@example.com GIT_COMMITTER_NAME=Ada GIT_COMMITTER_EMAIL=ada@example.com"
+    who = " ".join(f"GIT_{role}_NAME=Ada GIT_{role}_EMAIL=ada@example.com" for role in ("AUTHOR", "COMMITTER"))
     return [
         f"mcp:node {npm['server-filesystem']} {{workspace}}",
         f"mcp:MEMORY_FILE_PATH={{workspace}}/memory.jsonl node {npm['server-memory']}",
@@ -184,15 +193,17 @@ def git(repo: Path, *arguments: str) -> None:
 
 
 def progress(event: Progress) -> None:
-    print(f"\r{event.stage}: {event.done}/{event.total}", end="\n" if event.done == event.total else "", file=sys.stderr)
+    if event.done == event.total or event.done % 20 == 0:
+        print(f"{event.stage}: {event.done}/{event.total}", file=sys.stderr)
 
 
 def told(done: dict[str, object], out: Path) -> str:
     funnel = done["funnel"]
     assert isinstance(funnel, dict)
     lines = [
-        f"{done['tools']} tools; draws: {funnel['in']} in = {funnel['accepted']} accepted + {funnel['rejected']} rejected "
-        f"+ {funnel['failed']} failed + {funnel['pending']} pending, in {done['seconds']} s -> {out}",
+        f"{done['tools']} tools; draws: {funnel['in']} in = {funnel['accepted']} accepted "
+        f"+ {funnel['rejected']} rejected + {funnel['failed']} failed + {funnel['pending']} pending",
+        f"in {done['seconds']} s -> {out}",
         *(f"  {reason}: {count}" for reason, count in funnel["reasons"].items()),
         "accepted, before near-duplicates are taken out:",
         *(f"  {toolset}: {count}" for toolset, count in dict(done["accepted"]).items()),  # type: ignore[call-overload]

@@ -9,10 +9,11 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from toolwise.connections.environment import inherited_environment
 from toolwise.connections.guard import AddressPolicy, RefusedAddressError
 from toolwise.connections.mcp_screen import screened
 from toolwise.connections.mcp_spec import Launch, ServerSpec
-from toolwise.connections.mcp_stdio import ServerLife, inherited_environment, stdio_streams
+from toolwise.connections.server_life import ServerLife
 from toolwise.errors import MissingExtraError, ToolwiseError
 from toolwise.types import Json, ToolErrorKind
 
@@ -154,6 +155,8 @@ class McpServer:
 
     @asynccontextmanager
     async def _stdio(self) -> AsyncIterator[TransportStreams]:
+        from toolwise.connections.mcp_stdio import stdio_streams
+
         environment = {**inherited_environment(os.environ), **self._launch.variables}
         async with stdio_streams(
             self._launch.command, environment, self._cwd, self.life, self.limits.message_bytes
@@ -249,6 +252,8 @@ class McpServer:
         self._stop.set()
         owner, self._owner = self._owner, None
         if owner is not None:
+            if self._client is None:
+                owner.cancel()  # still connecting: it does not look at `_stop` yet
             with suppress(BaseException):
                 await asyncio.wait_for(owner, timeout=5.0)
         self.life.kill()

@@ -5,62 +5,23 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.abc
 import orjson
 
+from toolwise.connections.server_life import LAST_WORDS, ServerLife
+
 if TYPE_CHECKING:
     from mcp.client._transport import TransportStreams
 
-INHERITED = (
-    "HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "USER",
-    "APPDATA", "LOCALAPPDATA", "PATHEXT", "PROGRAMFILES", "SYSTEMDRIVE", "SYSTEMROOT", "TEMP", "TMP", "USERPROFILE",
-)  # fmt: skip
-"""The variables that a server gets without being given them: none of them is a secret."""
 _MAX_IDLE_MESSAGES = 20_000
 """Messages in a row that answer nothing, after which a server is said to flood."""
-_LAST_WORDS = 2_000
 _GRACE_SECONDS = 0.5
 _TERM_SECONDS = 1.0
-
-
-@dataclass
-class ServerLife:
-    """What became of a server's process."""
-
-    fault: str = ""
-    """Why we ended it; empty where we did not."""
-    said: deque[bytes] = field(default_factory=lambda: deque(maxlen=20))
-    """The last of what it wrote to standard error."""
-    pid: int = 0
-    returncode: int | None = None
-
-    def account(self) -> str:
-        """One line: the fault, or how it ended, with its own last words."""
-        words = b"".join(self.said)[-_LAST_WORDS:].decode(errors="replace").strip().splitlines()
-        last = f"; it wrote: {words[-1].strip()[:200]}" if words else ""
-        if self.fault:
-            return self.fault
-        if self.returncode is not None:
-            return f"the server ended with status {self.returncode}{last}"
-        return f"the server closed the connection{last}"
-
-    def kill(self) -> None:
-        """End the process and its descendants at once, from any thread."""
-        if self.pid and self.returncode is None:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
-
-
-def inherited_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The part of an environment that every server gets."""
-    return {name: environment[name] for name in INHERITED if name in environment}
 
 
 @asynccontextmanager
@@ -156,7 +117,7 @@ async def _listen(process: anyio.abc.Process, life: ServerLife) -> None:
     assert process.stderr is not None  # noqa: S101 - it was opened with a pipe
     with suppress(anyio.EndOfStream, anyio.ClosedResourceError, anyio.BrokenResourceError, ConnectionError):
         while True:
-            life.said.append((await process.stderr.receive(4096))[-_LAST_WORDS:])
+            life.said.append((await process.stderr.receive(4096))[-LAST_WORDS:])
 
 
 async def _end(process: anyio.abc.Process, life: ServerLife) -> None:

@@ -19,7 +19,7 @@ from toolwise.corpus import write_rows
 from toolwise.errors import ConfigError, ToolwiseError
 from toolwise.pipelines.corpus import build_corpus
 from toolwise.pipelines.funnels import followed_by
-from toolwise.ports import Observer, Progress, World, silent
+from toolwise.ports import Observer, Progress, Tools, World, silent
 from toolwise.search import BlueprintPolicy, ErrorRates, SearchConfig, search
 from toolwise.synthesis import SynthesisConfig, synthesise
 from toolwise.types import Catalog, Funnel, Json, Schema, Split, Task, Tool, Toolset, Trajectory, Verdict
@@ -59,7 +59,9 @@ def practise(catalog: Path, out: Path, world_of: WorldOf, practice: Practice, ob
     world = world_of(tools)
     tasks, drawn = asyncio.run(_draw(pool, world, practice))
     observer(Progress("tasks", len(tasks), practice.count))
-    solved, verdicts, failed = asyncio.run(_solve(tasks, world, tools, practice, observer))
+    failed: dict[str, int] = {}
+    solved = asyncio.run(_solve(tasks, world, tools, practice, failed, observer))
+    verdicts = asyncio.run(_verify(tasks, solved, Verifier(world, tools), failed, observer))
     write_rows(out / "tasks.jsonl", tasks)
     write_rows(out / "trajectories.jsonl", solved)
     write_rows(out / "verdicts.jsonl", verdicts)
@@ -123,25 +125,38 @@ async def _draw(pool: Catalog, world: World, practice: Practice) -> tuple[tuple[
 
 
 async def _solve(
-    tasks: Sequence[Task], world: World, tools: Any, practice: Practice, observer: Observer
-) -> tuple[list[Trajectory], list[Verdict], dict[str, int]]:
+    tasks: Sequence[Task], world: World, tools: Tools, practice: Practice, failed: dict[str, int], observer: Observer
+) -> list[Trajectory]:
     policy = BlueprintPolicy(practice.rates, practice.seed)
-    verifier = Verifier(world, tools)
     solved: list[Trajectory] = []
-    verdicts: list[Verdict] = []
-    failed: dict[str, int] = {}
     for done, task in enumerate(tasks):
         observer(Progress("solve", done, len(tasks)))
         try:
-            trajectory = await search(task, policy, world, tools, practice.search)
-            verdict = await verifier.verify(task, trajectory)
+            solved.append(await search(task, policy, world, tools, practice.search))
         except (ToolwiseError, KeyError) as error:  # one broken task never stops the rest
             failed[type(error).__name__] = failed.get(type(error).__name__, 0) + 1
-            continue
-        solved.append(trajectory)
-        verdicts.append(verdict)
     observer(Progress("solve", len(tasks), len(tasks)))
-    return solved, verdicts, failed
+    return solved
+
+
+async def _verify(
+    tasks: Sequence[Task],
+    solved: Sequence[Trajectory],
+    verifier: Verifier,
+    failed: dict[str, int],
+    observer: Observer,
+) -> list[Verdict]:
+    """After everything is solved: a replay a moment after the run would let the time of day pass for a fact."""
+    by_key = {task.key: task for task in tasks}
+    verdicts: list[Verdict] = []
+    for done, trajectory in enumerate(solved):
+        observer(Progress("verify", done, len(solved)))
+        try:
+            verdicts.append(await verifier.verify(by_key[trajectory.task_key], trajectory))
+        except (ToolwiseError, KeyError) as error:
+            failed[type(error).__name__] = failed.get(type(error).__name__, 0) + 1
+    observer(Progress("verify", len(solved), len(solved)))
+    return verdicts
 
 
 def _accepted(tasks: Sequence[Task], verdicts: Sequence[Verdict]) -> dict[str, int]:

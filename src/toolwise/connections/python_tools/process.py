@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from toolwise.connections.mcp_stdio import inherited_environment
+from toolwise.connections.environment import inherited_environment
 from toolwise.errors import ToolwiseError
 from toolwise.types import ToolErrorKind
 
