@@ -2,9 +2,13 @@
 
 import asyncio
 import gc
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from toolwise.catalog.python_source import python_drafts
@@ -169,3 +173,22 @@ def test_a_session_that_is_forgotten_leaves_no_process_and_no_folder(tools: Cata
     gc.collect()
     assert not process.alive
     assert not copy.folder.exists()
+
+
+def test_a_looping_function_ends_when_the_program_that_called_it_is_killed() -> None:
+    program = (
+        "from toolwise.connections.python_tools.process import PythonProcess\n"
+        f"process = PythonProcess({str(SHOP)!r})\n"
+        "process.start()\n"
+        "print(process._process.pid, flush=True)\n"
+        "process.request({'do': 'call', 'function': 'loop', 'arguments': {}}, 60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as caller:
+        assert caller.stdout is not None
+        child = int(caller.stdout.readline())
+        caller.kill()
+    for _ in range(100):
+        if not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE:
+            return
+        time.sleep(0.1)
+    pytest.fail("the child is still running")

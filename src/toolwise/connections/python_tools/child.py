@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -91,11 +93,23 @@ def _encoded(reply: dict[str, Any], limit: int) -> bytes:
     return line + b"\n"
 
 
+def _end_with_parent(parent: int) -> None:
+    """A looping tool whose parent was killed would run for ever: nobody is left to end it."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def main(arguments: list[str]) -> None:
     """Serve until the parent closes its end."""
     incoming, outgoing, memory, file_bytes = (int(text) for text in arguments[:4])
     me = os.getpid()
     limit_process(memory, file_bytes)
+    _end_with_parent(os.getppid())
     with os.fdopen(incoming, "rb") as requests:
         server: list[Server] = []
 
