@@ -18,7 +18,7 @@ from toolwise.ports import ChatModel, Observer, Progress, silent
 from toolwise.types import Catalog, Json, Task, Tool, ToolCall, Toolset, WorldSpec
 from toolwise.values import ValueGenerator
 from toolwise.worlds.compression import RULES_FILE, CompressionRule, RuleSource
-from toolwise.worlds.compression_rules import schema_rule, teacher_rule
+from toolwise.worlds.compression_rules import schema_rule, taken_by, teacher_rule
 
 STAGE = "compress"
 _AT_A_TIME = 8
@@ -83,8 +83,9 @@ def _write(catalog: CatalogFile, rules: Iterator[CompressionRule], instead: dict
 
 def _schema_rules(catalog: CatalogFile, observer: Observer) -> Iterator[CompressionRule]:
     for number, toolset in enumerate(catalog, start=1):
+        taken = taken_by(toolset)
         for tool in toolset.tools:
-            if (rule := schema_rule(tool, toolset)) is not None:
+            if (rule := schema_rule(tool, taken)) is not None:
                 yield rule
         observer(Progress(STAGE, number, len(catalog.summaries), toolset.name))
 
@@ -93,12 +94,13 @@ async def _teacher_rules(
     catalog: CatalogFile, model: ChatModel, seed: int, instead: dict[str, int], observer: Observer
 ) -> AsyncIterator[CompressionRule]:
     for number, toolset in enumerate(catalog, start=1):
+        taken = taken_by(toolset)
         gate = asyncio.Semaphore(_AT_A_TIME)
         asked = (_ask(tool, toolset, model, seed, gate) for tool in toolset.tools)
         for tool, (rule, why) in zip(toolset.tools, await asyncio.gather(*asked), strict=True):
             if why:
                 instead[why] = instead.get(why, 0) + 1
-            chosen = rule or schema_rule(tool, toolset)
+            chosen = rule or schema_rule(tool, taken)
             if chosen is not None:
                 yield chosen
         observer(Progress(STAGE, number, len(catalog.summaries), toolset.name))

@@ -191,10 +191,18 @@ class CompressedSession:
         self._session.prepare(call)
 
 
-def read_rules(path: Path) -> dict[str, CompressionRule]:
+def read_rules(path: Path) -> Mapping[str, CompressionRule]:
     """Rules by tool id; none where the file does not exist. Raises DataError naming the line."""
-    if not path.exists():
+    try:
+        found = path.stat()
+    except OSError:
         return {}
+    return _read(path, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=2)
+def _read(path: Path, changed: int, size: int) -> dict[str, CompressionRule]:
+    """A process opens the same catalog's world many times; a large catalog has tens of megabytes of rules."""
     return {rule.tool: rule for rule in _rules(path)}
 
 

@@ -31,7 +31,16 @@ class _Leaf:
     required: bool
 
 
-def schema_rule(tool: Tool, toolset: Toolset) -> CompressionRule | None:
+Taken = frozenset[tuple[str, ...]]
+"""The words of each parameter that some tool of a toolset has."""
+
+
+def taken_by(toolset: Toolset) -> Taken:
+    """What the toolset's tools take as parameters."""
+    return frozenset(identifier_words(name) for tool in toolset.tools for name in tool.properties)
+
+
+def schema_rule(tool: Tool, taken: Taken) -> CompressionRule | None:
     """The rule that the schema of a tool's answer gives; none where there is no schema with fields.
 
     Kept, the most important first: what names a thing or says how it is, what another tool of the toolset takes as a
@@ -40,7 +49,6 @@ def schema_rule(tool: Tool, toolset: Toolset) -> CompressionRule | None:
     """
     if tool.returns is None:
         return None
-    taken = {identifier_words(name) for other in toolset.tools for name in other.properties}
     ranked: list[tuple[int, int, int, str]] = []
     for order, leaf in enumerate(_leaves(tool.returns, tool)):
         rank = _rank(leaf, taken)
@@ -51,7 +59,7 @@ def schema_rule(tool: Tool, toolset: Toolset) -> CompressionRule | None:
     return CompressionRule(tool=tool.id, keep=tuple(text for *_, text in sorted(ranked)[:_MOST_KEYS]))
 
 
-def _rank(leaf: _Leaf, taken: set[tuple[str, ...]]) -> int | None:
+def _rank(leaf: _Leaf, taken: Taken) -> int | None:
     names = [part for part in leaf.path if part != "*"]
     words = identifier_words(names[-1]) if names else ()
     if not words:
