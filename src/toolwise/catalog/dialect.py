@@ -23,6 +23,12 @@ _MAX_CHAIN = 24
 """Longest chain of `allOf` through references that is merged."""
 _MAX_HOPS = 16
 _ANNOTATIONS = frozenset({"description", "default", "example", "readOnly", "writeOnly"})
+_WITH_CHILDREN = frozenset({"properties", "items", "prefixItems", "additionalProperties", "not"})
+_COMBINING = frozenset({"allOf", "anyOf", "oneOf"})
+_WITH_VALUES = frozenset({"const", "enum", "examples", "default", "example"})
+_BOUNDS = frozenset({"minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"})
+_CONSTRAINTS = _BOUNDS | {key for key, _ in COPIED} | {"pattern", PATTERN_EXTENSION}
+"""Most schemas have none of a group, and one look at all of it is quicker than one at each of its keywords."""
 
 
 class Dialect:
@@ -35,6 +41,7 @@ class Dialect:
         self._siblings = siblings
         self._allowance = Allowance()
         self._reported: set[str] = set()
+        self._found: dict[str, Any] = {}
         self._converted: dict[str, Schema] = {}
         self._converting: set[str] = set()
         self.definitions = Definitions(self._definition)
@@ -49,6 +56,8 @@ class Dialect:
         if not target.startswith("#"):
             self._report(target, LeftOutReason.REMOTE_REFERENCE, "references to other documents are never fetched")
             return None
+        if target in self._found:
+            return self._found[target]
         found: Any = self._document
         for part in target[1:].lstrip("/").split("/") if len(target) > 1 else ():
             key = unquote(part).replace("~1", "/").replace("~0", "~")
@@ -59,6 +68,7 @@ class Dialect:
             else:
                 self._report(target, LeftOutReason.BROKEN_REFERENCE, "the document has nothing there")
                 return None
+        self._found[target] = found
         return found
 
     def resolved(self, value: Any) -> dict[str, Any]:
@@ -118,11 +128,14 @@ class Dialect:
         if isinstance(schema.get("$ref"), str):
             return self._reference(schema, depth)
         made = _scalar_keywords(schema)
-        self._children(schema, made, depth)
-        if "type" not in made and ("properties" in made or "items" in made):
-            made["type"] = "object" if "properties" in made else "array"
-        made = self._combined(schema, made, depth)
-        _values(schema, made)
+        if not _WITH_CHILDREN.isdisjoint(schema):
+            self._children(schema, made, depth)
+            if "type" not in made and ("properties" in made or "items" in made):
+                made["type"] = "object" if "properties" in made else "array"
+        if not _COMBINING.isdisjoint(schema):
+            made = self._combined(schema, made, depth)
+        if not _WITH_VALUES.isdisjoint(schema):
+            _values(schema, made)
         return _nullable(made) if schema.get("nullable") is True or schema.get("x-nullable") is True else made
 
     def _children(self, schema: dict[str, Any], made: Schema, depth: int) -> None:
@@ -213,6 +226,8 @@ def _scalar_keywords(schema: dict[str, Any]) -> Schema:
         made["type"] = kind
     if description := plain(schema.get("description"), FIELD_LIMIT):
         made["description"] = description
+    if _CONSTRAINTS.isdisjoint(schema):
+        return made
     for key, usable in COPIED:
         if key in schema and usable(schema[key]):
             made[key] = int(schema[key]) if key in COUNTS else schema[key]
