@@ -22,6 +22,7 @@ class BackgroundLoop:
         self._thread = threading.Thread(target=self._loop.run_forever, name="toolwise-connections", daemon=True)
         self._thread.start()
         self._farewells: set[Future[Any]] = set()
+        self._ending = False
         atexit.register(self._finish)
 
     def submit(self, work: Coroutine[Any, Any, ResultT]) -> Future[ResultT]:
@@ -44,8 +45,11 @@ class BackgroundLoop:
         future = self.submit(work)
         self._farewells.add(future)
         future.add_done_callback(self._farewells.discard)
+        if self._ending:  # what is given up later than we are would not be waited for
+            self._finish()
 
     def _finish(self) -> None:
+        self._ending = True
         for future in tuple(self._farewells):
             try:
                 future.result(timeout=_LAST_SECONDS)
