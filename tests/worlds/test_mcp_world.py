@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import shlex
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -238,6 +239,26 @@ def test_a_session_that_is_forgotten_leaves_no_process_and_no_folder(tools: Cata
         time.sleep(0.1)
     assert not copy.folder.exists()
     assert not _running(pid)
+
+
+def test_a_program_that_breaks_down_leaves_no_folder(tmp_path: Path) -> None:
+    program = (
+        "import asyncio, weakref\n"
+        "class Any: pass\n"
+        "early = Any(); weakref.finalize(early, id, 0)\n"  # so that finalizers run last
+        "from test_mcp_world import *\n"
+        f"odd = world(catalog_of('mcp:NOTES={{workspace}}/n ' + SERVER), Path({str(tmp_path)!r}))\n"
+        "session = odd.open(TASK)\n"
+        "assert ask(session, 'say', text='x').ok\n"
+        "print(session._held.copy.folder, flush=True)\n"
+        "raise RuntimeError('breaks down')\n"
+    )
+    paths = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": paths}
+    )
+    assert "breaks down" in ended.stderr
+    assert not Path(ended.stdout.strip()).exists()
 
 
 def _running(pid: int) -> bool:

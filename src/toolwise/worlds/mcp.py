@@ -115,7 +115,10 @@ class Held:
 async def _farewell(servers: list[McpServer], copy: Copy | None) -> None:
     await asyncio.gather(*(server.close() for server in servers))
     if copy is not None:
-        await asyncio.to_thread(copy.remove)
+        try:
+            await asyncio.to_thread(copy.remove)
+        except RuntimeError:  # the interpreter ends, and starts no more threads
+            copy.remove()
 
 
 class McpSession:
