@@ -255,7 +255,11 @@ def test_a_program_that_breaks_down_leaves_no_folder(tmp_path: Path) -> None:
     )
     paths = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
     ended = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": paths}
+        [sys.executable, "-c", program],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": paths},
     )
     assert "breaks down" in ended.stderr
     assert not Path(ended.stdout.strip()).exists()
