@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from toolwise.cli import compress_commands, export_commands, probe_commands, serve_commands
+from toolwise.cli import compress_commands, document_commands, export_commands, probe_commands, serve_commands
 from toolwise.cli.options import AsJson, Out
 from toolwise.cli.output import emit
 from toolwise.cli.progress import ProgressView
@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
     group.command("show")(show)
     serve_commands.register(group)
     export_commands.register(group)
+    document_commands.register(group)
     probe_commands.register(group)
     compress_commands.register(group)
     app.add_typer(group, name="catalog")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from toolwise.catalog import SourceFormat, catalog_stats, import_catalog, open_catalog
+from toolwise.catalog.documentation import DocumentationFile
 from toolwise.errors import CatalogError, ConfigError
 from toolwise.ports import Observer, silent
 from toolwise.schemas import bundle
@@ -23,7 +24,7 @@ def import_documents(sources: Sequence[str], out: Path, source_format: str, obse
 
 def statistics(catalog: Path) -> Json:
     """Counts of everything, and what was left out by reason."""
-    return catalog_stats(open_catalog(catalog))
+    return {**catalog_stats(open_catalog(catalog)), "documented": len(DocumentationFile(catalog))}
 
 
 def describe(catalog: Path, name: str) -> Json:
@@ -35,6 +36,8 @@ def describe(catalog: Path, name: str) -> Json:
         raise CatalogError(f"{catalog} has no toolset or tool {name!r}; find one with `toolwise retrieve`")
     toolset = opened.toolset(name)
     head = toolset.model_dump(mode="json", exclude={"tools", "definitions"})
+    if (made := DocumentationFile(catalog).get(name)) is not None:
+        head["documentation"] = made.model_dump(mode="json", include={"introduction", "author", "plain"})
     return {**head, "tools": [{"id": tool.id, "description": tool.description} for tool in toolset.tools]}
 
 

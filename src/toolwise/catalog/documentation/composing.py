@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from toolwise.catalog.documentation.record import Author, Documentation
 from toolwise.catalog.documentation.rendering import function_documentation, render_plain
@@ -43,8 +42,9 @@ def introduction(toolset: Toolset, limit: int = MAX_INTRODUCTION) -> str:
     return text + (f"; and {many - len(listed)} more." if len(listed) < many else ".")
 
 
-def documented(toolset: Toolset, text: str, document: dict[str, Any], author: Author, tries: int = 0) -> Documentation:
-    """The five fields and what is rendered from them."""
+def documented(toolset: Toolset, text: str, author: Author, key: str, tries: int = 0) -> Documentation:
+    """The five fields and what is rendered from them; `text` is the introduction."""
+    document = openapi_document(toolset)
     return Documentation(
         toolset=toolset.name,
         name=toolset.title or toolset.name,
@@ -55,15 +55,15 @@ def documented(toolset: Toolset, text: str, document: dict[str, Any], author: Au
         plain=render_plain(document),
         author=author,
         tries=tries,
-        key=source_key(toolset, author),
+        key=key,
     )
 
 
-def source_key(toolset: Toolset, author: Author, model: str = "") -> str:
-    """What a documentation depends on: the toolset's content, and who writes."""
-    return content_key("documentation", author.value, model, toolset.model_dump(mode="json", exclude={"source"}))
+def source_key(toolset: Toolset, author: Author, how: str = "") -> str:
+    """What a documentation depends on: the toolset's content, who writes, and how."""
+    return content_key("documentation", author.value, how, toolset.model_dump(mode="json", exclude={"source"}))
 
 
 def compose(toolset: Toolset) -> Documentation:
     """The standard documentation of a toolset from its own texts and schemas; its specification is valid."""
-    return documented(toolset, introduction(toolset), openapi_document(toolset), Author.EMBEDDED)
+    return documented(toolset, introduction(toolset), Author.EMBEDDED, source_key(toolset, Author.EMBEDDED))

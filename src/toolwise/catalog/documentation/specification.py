@@ -43,6 +43,7 @@ class _Schemas:
         self._definitions = definitions
         self._losses = losses
         names = Names()
+        self._endless = {name for name in definitions if _goes_round(name, definitions)}
         self._names = {name: names.give(_ILLEGAL.sub("_", name) or "schema") for name in definitions}
 
     def components(self) -> dict[str, Schema]:
@@ -67,7 +68,7 @@ class _Schemas:
         name = reference_name(schema)
         if name is None:
             return
-        if name in self._names:
+        if name in self._names and name not in self._endless:
             schema["$ref"] = f"#/components/schemas/{self._names[name]}"
         else:
             del schema["$ref"]
@@ -80,6 +81,16 @@ class _Schemas:
             return Validator({k: v for k, v in local.items() if k != "default"}, {}).is_valid(schema["default"])
         except CatalogError:
             return False
+
+
+def _goes_round(name: str, definitions: Mapping[str, Schema]) -> bool:
+    """Is this definition nothing but a reference that leads to itself?"""
+    seen: set[str] = set()
+    at: str | None = name
+    while at is not None and at in definitions and at not in seen:
+        seen.add(at)
+        at = reference_name(definitions[at])
+    return at in seen
 
 
 @lru_cache(maxsize=65536)

@@ -52,10 +52,12 @@ def _parameter(name: str, schema: Schema, tool: Tool) -> tuple[dict[str, Any], s
 
 def _template(schema: Schema | None, tool: Tool, depth: int = 0) -> Json:
     """A response's skeleton with the types' names for values, as StableToolBench shows responses."""
-    if schema is None or depth >= MAX_DEPTH:
-        return {} if depth == 0 else "str"
+    if schema is None:
+        return {}
     schema = resolve(schema, tool.definitions)
     kind = schema_type(schema)
+    if depth >= MAX_DEPTH and kind in ("array", "object"):
+        return [] if kind == "array" else {}
     if kind == "array":
         items = schema.get("items")
         return [_template(items if isinstance(items, dict) else {}, tool, depth + 1)]

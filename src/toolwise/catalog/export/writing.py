@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import orjson
 
@@ -117,20 +117,18 @@ class _Export:
             self.files += 1
         (folder / MARK).write_bytes(_json({"format": self._to.value, "toolsets": self.toolsets, "tools": self.tools}))
 
-    def into_file(self, toolsets: Iterable[Toolset], file: BinaryIO, *, lines: bool) -> None:
+    def into_file(self, toolsets: Iterable[Toolset], file: IO[bytes], *, lines: bool) -> None:
         """A JSON array, an element a line; or without brackets and commas, JSON lines."""
-        pieces = _separated(map(_json, self._elements(toolsets)), b"\n" if lines else b",\n")
-        self._write(file, pieces if lines else self._bracketed(pieces))
-        self._write(file, [b"\n"])
+        elements = map(_json, self._elements(toolsets))
+        if lines:
+            self._write(file, (element + b"\n" for element in elements))
+        else:
+            self._write(file, [b"[\n"])
+            self._write(file, _separated(elements, b",\n"))
+            self._write(file, [b"\n]\n"])
         self.files += 1
 
-    @staticmethod
-    def _bracketed(pieces: Iterable[bytes]) -> Iterator[bytes]:
-        yield b"[\n"
-        yield from pieces
-        yield b"\n]"
-
-    def _write(self, file: BinaryIO, pieces: Iterable[bytes]) -> None:
+    def _write(self, file: IO[bytes], pieces: Iterable[bytes]) -> None:
         for piece in pieces:
             file.write(piece)
             self.size += len(piece)
