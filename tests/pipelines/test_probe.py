@@ -64,11 +64,11 @@ SLOW_S = 0.8
 
 
 class Handler(BaseHTTPRequestHandler):
-    seen: ClassVar[list[tuple[str, str, float]]] = []
+    seen: ClassVar[list[tuple[str, str]]] = []
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
-        Handler.seen.append((self.command, self.path, time.monotonic()))
+        Handler.seen.append((self.command, self.path))
         if path == "/hung_up":
             self.connection.close()
             return
@@ -146,7 +146,7 @@ def test_every_kind_of_tool_gets_its_verdict(catalog: Path, address: str, tmp_pa
     assert {name: entry["outcome"] for name, entry in probed.items()} == EXPECTED
     assert summary["outcomes"] == dict(Counter(EXPECTED.values()))
     assert summary["tools"] == summary["kept"] + summary["dropped"] == len(EXPECTED)
-    assert {method for method, *_ in Handler.seen} == {"GET"}
+    assert {method for method, _ in Handler.seen} == {"GET"}
     good, page, missing = probed["good"], probed["page"], probed["missing_record"]
     assert (good["arguments"], good["documented"]) == ({"id": 4}, True)  # the first example that is valid
     assert (good["status"], good["body"], good["bytes"]) == (200, "object", 19)
@@ -168,7 +168,7 @@ def test_a_tool_is_slow_if_it_is_so_twice(tmp_path: Path, address: str) -> None:
         "good": "ok",
         "slow": "slow",
     }
-    assert sum(path.startswith("/slow") for _, path, _ in Handler.seen) == 2
+    assert sum(path.startswith("/slow") for _, path in Handler.seen) == 2
 
 
 def test_a_second_run_goes_on_and_asks_again_only_what_is_open(catalog: Path, address: str) -> None:
@@ -176,7 +176,7 @@ def test_a_second_run_goes_on_and_asks_again_only_what_is_open(catalog: Path, ad
     calls = len(Handler.seen)
     again = probe_catalog(catalog, settings(address), QUICK)
     assert again["outcomes"] == first["outcomes"]
-    assert [path.partition("?")[0] for _, path, _ in Handler.seen[calls:]] == ["/busy"]
+    assert [path.partition("?")[0] for _, path in Handler.seen[calls:]] == ["/busy"]
 
 
 def test_a_killed_run_loses_only_the_calls_in_flight(catalog: Path, address: str) -> None:
@@ -187,7 +187,7 @@ def test_a_killed_run_loses_only_the_calls_in_flight(catalog: Path, address: str
     known = {json.loads(line)["tool"] for line in lines[:10]}
     Handler.seen.clear()
     assert probe_catalog(catalog, settings(address), QUICK)["outcomes"] == first["outcomes"]
-    asked = {f"shop.{path.partition('?')[0].strip('/')}" for _, path, _ in Handler.seen}
+    asked = {f"shop.{path.partition('?')[0].strip('/')}" for _, path in Handler.seen}
     assert asked & known <= {"shop.busy"}
     assert json.loads(path.read_bytes().splitlines()[-1])
 
@@ -200,10 +200,10 @@ def test_other_settings_are_another_probe(catalog: Path, address: str) -> None:
 
 
 def test_a_host_is_not_hurried(catalog: Path, address: str) -> None:
+    start = time.monotonic()
     probe_catalog(catalog, settings(address), QUICK.model_copy(update={"per_second": 20.0}))
-    starts = sorted(at for *_, at in Handler.seen)
-    assert len(starts) == 15
-    assert starts[-1] - starts[0] >= 0.55  # fourteen gaps of 50 ms, less what the start-up of the first call takes
+    assert len(Handler.seen) == 15
+    assert time.monotonic() - start >= 14 / 20  # never sooner, however busy the machine is
 
 
 def test_a_private_host_is_not_called_without_leave(catalog: Path, address: str) -> None:

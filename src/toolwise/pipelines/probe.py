@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 
 from toolwise.catalog import CatalogFile, LeftOut, LeftOutReason, open_catalog, write_catalog
 from toolwise.config import Config
+from toolwise.connections.pace import Pace
 from toolwise.errors import CatalogError, ToolwiseError
 from toolwise.files import append_line
 from toolwise.pipelines.assemble import opened_world
@@ -75,7 +76,7 @@ async def _probe(
     earlier = _read(path)
     identity = [world.model_dump(mode="json"), config.seed]
     results: dict[str, Probed] = {}
-    pacing = Pacing(config.per_second)
+    pacing = Pace(config.per_second)
     unpaced = world.model_copy(update={"calls_per_second": _UNPACED})  # waiting our turn is not the tool's latency
     async with opened_world(unpaced, catalog) as opened:
         prober = _Prober(opened, world, config, pacing)
@@ -101,26 +102,10 @@ def _jobs(catalog: CatalogFile, identity: list[Json]) -> Iterator[tuple[Toolset,
             yield toolset, tool, content_key("probe", tool.model_dump(mode="json"), list(toolset.servers), identity)
 
 
-class Pacing:
-    """Spaces out calls: at most so many a second to each host."""
-
-    def __init__(self, per_second: float) -> None:
-        self._interval = 1 / per_second
-        self._free_at: dict[str, float] = {}
-
-    async def turn(self, host: str) -> None:
-        """Wait for this host's next slot, and take it."""
-        now = time.monotonic()
-        slot = max(now, self._free_at.get(host, now))
-        self._free_at[host] = slot + self._interval
-        if slot > now:
-            await asyncio.sleep(slot - now)
-
-
 class _Prober:
     """Calls one tool after another in one world."""
 
-    def __init__(self, world: World, settings: WorldConfig, config: ProbeConfig, pacing: Pacing) -> None:
+    def __init__(self, world: World, settings: WorldConfig, config: ProbeConfig, pacing: Pace) -> None:
         self._world = world
         self._settings = settings
         self._config = config
@@ -142,7 +127,7 @@ class _Prober:
         return probed
 
     async def _call(self, tool: Tool, key: str, call: ToolCall, host: str, *, documented: bool) -> Probed:
-        await self._pacing.turn(host)
+        await self._pacing.wait(host)
         task = Task(instruction="", candidates=(tool.id,), relevant=(), world=WorldSpec(seed=self._config.seed))
         start = time.perf_counter()
         try:
