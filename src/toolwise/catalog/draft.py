@@ -228,16 +228,16 @@ class Definitions:
 def keep_reachable(draft: Draft) -> None:
     """Drop definitions that no tool reaches: tools were dropped, or branches merged."""
     reached: set[str] = set()
-    waiting = [name for tool in draft.tools for name in _referred((tool["parameters"], tool.get("returns")))]
+    waiting = [name for tool in draft.tools for name in referred((tool["parameters"], tool.get("returns")))]
     while waiting:
         name = waiting.pop()
         if name not in reached:
             reached.add(name)
-            waiting.extend(_referred(draft.definitions.get(name)))
+            waiting.extend(referred(draft.definitions.get(name)))
     draft.definitions = {name: schema for name, schema in draft.definitions.items() if name in reached}
 
 
-def _referred(value: Any) -> list[str]:
+def referred(value: Any) -> list[str]:
     """The definitions that a JSON value refers to. Searching its text is ten times quicker than walking it."""
     try:
         data = orjson.dumps(value)
