@@ -31,6 +31,11 @@ def test_the_same_toolset_under_another_name_is_dropped() -> None:
     assert dropped == [("duplicate_toolset", "copy", "library")]
 
 
+def test_toolsets_without_tools_are_told_apart_by_their_descriptions() -> None:
+    stubs = [Toolset(name=f"s{n}", title="Open Data", family=f"s{n}", description=text) for n, text in enumerate("aab")]
+    assert reduced(*stubs)[1] == [("duplicate_toolset", "s1", "s0")]
+
+
 def test_a_toolset_at_another_address_says_the_same() -> None:
     left, dropped = reduced(ferry(), renamed(ferry(), "staging", servers=("https://staging.ferry.test",)))
     assert [one.name for one in left] == ["ferry"]

@@ -40,6 +40,12 @@ def test_an_introduction_stays_under_300_tokens_and_counts_the_rest() -> None:
     assert "400 functions" in text
 
 
+def test_an_introduction_of_some_sentences_stays() -> None:
+    told = "The library lends books to everyone in town. " * 6
+    assert introduction(library().model_copy(update={"introduction": told})) == told
+    assert introduction(library()) != library().introduction
+
+
 def test_plain_language_says_types_values_and_structures() -> None:
     shown = render_functions(compose(library()).specification)
     assert '"reader":"Required. string. Who borrows it."' in shown["lend_book"]

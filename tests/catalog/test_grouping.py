@@ -75,6 +75,12 @@ def test_collections_hold_several_families() -> None:
     assert all(len(found) > 1 for found in members.values())
 
 
+def test_toolsets_without_tools_are_in_no_collection() -> None:
+    stubs = [one.model_copy(update={"tools": ()}) for one in providers()]
+    made = group([profile(one) for one in stubs])
+    assert all(one.category and not one.collections for one in made.values())
+
+
 def test_what_has_a_category_keeps_it() -> None:
     kept = provider(0, "music", "Entertainment", ("Fun",))
     other = provider(1, "music", "Other")

@@ -105,7 +105,8 @@ class Clustering:
 
     def near(self, row: int) -> list[int]:
         """The groups whose centre the vector is at least as near to as half of the group's own members are."""
-        return [int(group) for group in np.flatnonzero(self.similarities[row] >= self._medians)]
+        own = self.similarities[row]
+        return [int(group) for group in np.flatnonzero((own >= self._medians) & (own > 0))]
 
     @cached_property
     def _medians(self) -> Vectors:

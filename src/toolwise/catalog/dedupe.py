@@ -217,7 +217,8 @@ class Deduplicator:
         base, version = _version(toolset.name)
         api = (toolset.family, base)
         keys = tool_keys(toolset)
-        whole = content_key(normalise(toolset.title or toolset.name), sorted(said for said, _ in keys))
+        about = sorted(said for said, _ in keys) or normalise(toolset.description)
+        whole = content_key(normalise(toolset.title or toolset.name), about)
         if same := _earlier(self._toolsets, whole, _Place(toolset.name, api, version)):
             self._drop(DuplicateKind.TOOLSET, toolset.name, same)
             return None

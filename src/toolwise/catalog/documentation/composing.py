@@ -12,6 +12,8 @@ from toolwise.types import Toolset, content_key
 
 MAX_INTRODUCTION = 300
 """Tokens of an introduction, estimated by `tokens`."""
+_A_FEW_SENTENCES = 60
+"""Tokens of an introduction from which on it says more than a description's first sentence."""
 
 _PIECES = re.compile(r"[A-Za-z]{1,6}|\d{1,3}|[^\sA-Za-z\d]")
 
@@ -22,7 +24,12 @@ def tokens(text: str) -> int:
 
 
 def introduction(toolset: Toolset, limit: int = MAX_INTRODUCTION) -> str:
-    """What the toolset is and what its functions do, in under `limit` tokens; the last functions are only counted."""
+    """What the toolset is and what its functions do, in under `limit` tokens; the last functions are only counted.
+
+    A toolset that has an introduction of some sentences keeps it.
+    """
+    if _A_FEW_SENTENCES <= tokens(toolset.introduction) < limit:
+        return toolset.introduction
     title = toolset.title or toolset.name
     about = first_sentence(toolset.introduction or toolset.description, 240)
     text = f"{title}: {about}." if about else f"{title}."

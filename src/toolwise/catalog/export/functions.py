@@ -20,7 +20,9 @@ def mcp_tools(toolset: Toolset, losses: Losses) -> Iterator[dict[str, Any]]:
     An output schema stands there only where it is an object's, which is what that version allows.
     """
     for tool in toolset.tools:
-        made: dict[str, Any] = {"name": tool.name, "title": phrase(tool.name).capitalize()}
+        made: dict[str, Any] = {"name": tool.name}
+        if tool.description:  # a title says no more than the name, and importers take it for a missing description
+            made["title"] = phrase(tool.name).capitalize()
         made["description"] = tool.description
         made["inputSchema"] = parameters(tool)
         if tool.returns is not None:

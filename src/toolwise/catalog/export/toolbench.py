@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from toolwise.catalog.documentation.losses import Loss, Losses
+from toolwise.catalog.hints import http_hints
 from toolwise.schemas import resolve, schema_type
 from toolwise.types import HttpBinding, Json, Schema, Tool, Toolset
 
@@ -78,7 +79,8 @@ def _api(tool: Tool, server: str, losses: Losses) -> dict[str, Any]:
         (required if name in tool.required else optional).append(made)
     if tool.binding is not None and (binding is None or _partly(binding)):
         lost.add(Loss.BINDING)
-    if any(value is not None for value in tool.hints.model_dump().values()):
+    method = binding.method if binding else _method(tool)
+    if http_hints(method, tool.name) != tool.hints.model_dump(exclude_none=True):
         lost.add(Loss.HINTS)
     if tool.examples:
         lost.add(Loss.EXAMPLES)
@@ -89,11 +91,18 @@ def _api(tool: Tool, server: str, losses: Losses) -> dict[str, Any]:
         "name": tool.name,
         "url": server.rstrip("/") + binding.path if binding else "",
         "description": tool.description,
-        "method": binding.method if binding else "POST",
+        "method": method,
         "required_parameters": required,
         "optional_parameters": optional,
         "template_response": _template(tool.returns, tool),
     }
+
+
+def _method(tool: Tool) -> str:
+    """The method that says of a tool without an address what its hints say."""
+    if tool.hints.read_only:
+        return "GET"
+    return "DELETE" if tool.hints.destructive else "POST"
 
 
 def _partly(binding: HttpBinding) -> bool:
