@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from toolwise.resources.operation import Action, Operation
-from toolwise.resources.responses import find_items, kind_of, names_noun
+from toolwise.resources.responses import find_items, names_noun
 from toolwise.resources.words import is_plural, singular_noun, verb_action, word_set
+from toolwise.schemas import merged, schema_type
 from toolwise.text import identifier_words
 from toolwise.types import Tool
 
 _SCALARS = frozenset({"string", "integer", "number"})
+_VERSION = re.compile(r"v\d+\Z")
 _NOT_SCOPE = word_set("token max limit type mode version client request dry")
 
 
@@ -79,6 +82,8 @@ def _read(tool: Tool) -> _Named | None:
         verb, noun = words[0], identifier_words(context[-1])
     else:
         return None
+    while len(noun) > 1 and _VERSION.match(noun[-1]):  # `ListObjectsV2` lists objects
+        noun = noun[:-1]
     action = verb_action(verb)
     return _Named(tool, verb, action, noun) if action is not None and noun else None
 
@@ -89,14 +94,25 @@ def _key_owners(read: Sequence[_Named]) -> dict[str, tuple[str, ...]]:
     for named in read:
         if named.action in {Action.GET, Action.UPDATE, Action.DELETE}:
             own = _own_key(named.tool, named.noun, required_only=True)
-            if own is not None and len(identifier_words(own)) > 1:
+            if own is not None and (len(identifier_words(own)) > 1 or identifier_words(own) == named.noun):
+                owners.setdefault(own, singular_noun(named.noun))
+    for named in read:
+        if named.action is Action.CREATE:
+            own = _own_key(named.tool, named.noun, required_only=True)
+            if own is not None and identifier_words(own)[:-1] == singular_noun(named.noun):
                 owners.setdefault(own, singular_noun(named.noun))
     return owners
 
 
 def _scalars(tool: Tool, *, required_only: bool) -> list[str]:
+    """Parameters that may name a record; one of a closed list of values names none."""
     names = tool.required if required_only else tuple(tool.properties)
-    return [n for n in names if n in tool.properties and kind_of(tool.properties[n], tool.definitions) in _SCALARS]
+    return [n for n in names if n in tool.properties and _is_open_scalar(tool, n)]
+
+
+def _is_open_scalar(tool: Tool, name: str) -> bool:
+    schema = merged(tool.properties[name], tool.definitions)
+    return schema_type(schema) in _SCALARS and "enum" not in schema
 
 
 def _own_key(tool: Tool, noun: Sequence[str], *, required_only: bool) -> str | None:
@@ -113,7 +129,7 @@ def _classify(named: _Named, actions: set[Action], owners: dict[str, tuple[str, 
         return _create(named, actions)
     if named.action is Action.LIST or (named.action is Action.GET and _lists(named)):
         return _list(named)
-    return _one(named)
+    return _one(named, actions, owners)
 
 
 def _lists(named: _Named) -> bool:
@@ -131,18 +147,24 @@ def _list(named: _Named) -> Operation:
     return Operation(Action.LIST, _resource(named.noun), (), scope, None, field)
 
 
-def _one(named: _Named) -> Operation | None:
+def _one(named: _Named, actions: set[Action], owners: dict[str, tuple[str, ...]]) -> Operation | None:
     tool = named.tool
     required = _scalars(tool, required_only=True)
     own = _own_key(tool, named.noun, required_only=True)
-    if own is None and required:
+    part = own is None and bool(required)
+    if part:
         own = required[-1]  # a part of something: GetBucketPolicy(Bucket)
     if own is None:
         own = _own_key(tool, named.noun, required_only=False)
     if own is None:
         return None
     scope = tuple(n for n in required if n != own and names_any(n))
-    return Operation(named.action, _resource(named.noun), (own,), scope)
+    whole = owners.get(own) if part else None
+    if whole is None or actions & {Action.CREATE, Action.DELETE} or whole == singular_noun(named.noun):
+        return Operation(named.action, _resource(named.noun), (own,), scope)
+    return Operation(
+        named.action, _resource(named.noun), (own,), scope, parent=" ".join(whole), singleton=True
+    )  # what nothing makes or removes is there as long as the whole is
 
 
 def names_any(parameter: str) -> bool:

@@ -9,7 +9,7 @@ from toolwise.resources.operation import Action
 
 _VERBS: dict[Action, str] = {
     Action.CREATE: "create insert add register put allocate provision upload new make launch post",
-    Action.GET: "get fetch retrieve describe read show view lookup load",
+    Action.GET: "get fetch retrieve describe read show view lookup load head",
     Action.LIST: "list enumerate index all aggregated",
     Action.UPDATE: "update modify patch edit change set replace rename",
     Action.DELETE: "delete remove destroy deregister unregister terminate release drop purge",

@@ -18,7 +18,7 @@ from toolwise.connections.http import GuardedClient, HttpLimits, HttpRequest, Ht
 from toolwise.errors import ConfigError, MissingExtraError, WorldError
 from toolwise.types import AwsBinding, Json, Observation, ObservationSource, Task, ToolCall, ToolErrorKind
 from toolwise.worlds.aws_errors import failed_answer
-from toolwise.worlds.aws_values import request_values, response_json
+from toolwise.worlds.aws_values import UnreadableAnswerError, request_values, response_json
 from toolwise.worlds.consent import is_destructive, why_refused
 from toolwise.worlds.credentials import Redaction
 from toolwise.worlds.failures import failed
@@ -183,7 +183,13 @@ class AwsSession:
         return seen if body is seen.body else seen.model_copy(update={"body": body})
 
     def _make(self, binding: AwsBinding, arguments: Mapping[str, Json]) -> Observation:
-        from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError, UnknownServiceError
+        from botocore.exceptions import (
+            BotoCoreError,
+            ClientError,
+            EndpointProviderError,
+            ParamValidationError,
+            UnknownServiceError,
+        )
         from botocore.model import OperationNotFoundError
         from botocore.parsers import ResponseParserError
 
@@ -191,11 +197,15 @@ class AwsSession:
             ParamValidationError: ToolErrorKind.INVALID_ARGUMENTS,
             UnknownServiceError: ToolErrorKind.REFUSED,
             OperationNotFoundError: ToolErrorKind.REFUSED,
-            LookupError: ToolErrorKind.REFUSED,
+            EndpointProviderError: ToolErrorKind.INVALID_ARGUMENTS,  # a parameter that is part of the address
             BotoCoreError: ToolErrorKind.SERVER,
             ResponseParserError: ToolErrorKind.MALFORMED,
-            ValueError: ToolErrorKind.MALFORMED,
-            RecursionError: ToolErrorKind.MALFORMED,
+            UnreadableAnswerError: ToolErrorKind.MALFORMED,
+            # botocore's customisations run before its own check and trip over wrong types:
+            TypeError: ToolErrorKind.INVALID_ARGUMENTS,
+            AttributeError: ToolErrorKind.INVALID_ARGUMENTS,
+            LookupError: ToolErrorKind.INVALID_ARGUMENTS,
+            ValueError: ToolErrorKind.INVALID_ARGUMENTS,
         }
         try:
             body = self._answer(binding, arguments)
@@ -212,11 +222,10 @@ class AwsSession:
 
     def _answer(self, binding: AwsBinding, arguments: Mapping[str, Json]) -> Json:
         client = self._world.clients.client(binding.service)
-        model = client.meta.service_model.operation_model(binding.operation)  # KeyError's subclass where unknown
+        model = client.meta.service_model.operation_model(binding.operation)
         methods = {operation: method for method, operation in client.meta.method_to_api_mapping.items()}
-        return response_json(
-            getattr(client, methods[binding.operation])(**request_values(arguments, model.input_shape))
-        )
+        values = request_values(arguments, model.input_shape)
+        return response_json(getattr(client, methods[binding.operation])(**values))
 
     def state(self) -> Mapping[str, Json]:
         """Empty: the service keeps the state."""

@@ -18,6 +18,10 @@ _MAX_EVENTS = 1_000
 _METADATA = "ResponseMetadata"
 
 
+class UnreadableAnswerError(Exception):
+    """The response is beyond the limits."""
+
+
 def request_values(arguments: Mapping[str, Json], shape: Any) -> dict[str, Any]:
     """The arguments under botocore's member names, base64 text as bytes. Raises UnwritableError.
 
@@ -54,14 +58,14 @@ def _value(value: Json, shape: Any, path: str, depth: int) -> Any:
 def response_json(response: Mapping[str, Any]) -> Json:
     """The response as JSON, without botocore's metadata; times in ISO 8601, bytes and streams in base64.
 
-    Raises ValueError for a response nested beyond reason.
+    Raises UnreadableAnswerError.
     """
     return {str(key): _json(value, 0) for key, value in response.items() if key != _METADATA}
 
 
 def _json(value: Any, depth: int) -> Json:
     if depth > _MAX_DEPTH:
-        raise ValueError(f"nested more than {_MAX_DEPTH} deep")
+        raise UnreadableAnswerError(f"the answer is nested more than {_MAX_DEPTH} deep")
     if value is None or isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, datetime | date):

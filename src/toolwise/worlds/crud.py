@@ -11,8 +11,17 @@ from toolwise.schemas import schema_type
 from toolwise.text import identifier_words
 from toolwise.types import HttpBinding, Json, Schema, canonical_json
 from toolwise.values import NoValueError, ValueGenerator
-from toolwise.worlds.addressing import addresses, parent_of, scope_of
+from toolwise.worlds.addressing import addresses, scope_of
 from toolwise.worlds.records import Record, WorldState, storage_key
+from toolwise.worlds.refusals import ExistsError, NotFoundError
+from toolwise.worlds.related import (
+    prepare_parent,
+    remove_with_parts,
+    require_related,
+    selected,
+    values_of,
+    whole_fields,
+)
 from toolwise.worlds.responses import Form, ResponseWriter
 from toolwise.worlds.tooling import KnownTool
 
@@ -31,36 +40,22 @@ _MAX_IDS = 1000
 Arguments = Mapping[str, Json]
 
 
-class RefusedError(Exception):
-    """The world refuses a valid call."""
-
-    def __init__(self, message: str, parameter: str) -> None:
-        super().__init__(message)
-        self.parameter = parameter
-
-
-class NotFoundError(RefusedError):
-    """The record that the arguments name does not exist."""
-
-
-class ExistsError(RefusedError):
-    """The record to be created exists already."""
-
-
 class Crud:
-    """Runs operations on states for one world seed."""
+    """Runs operations on states for one world seed; in a closed world only what was made or prepared exists."""
 
-    def __init__(self, writer: ResponseWriter, seed: int) -> None:
+    def __init__(self, writer: ResponseWriter, seed: int, *, closed: bool = False) -> None:
         self._writer = writer
+        self._closed = closed
         self._seed = str(seed)
         self._values = ValueGenerator()
 
     def run(self, known: KnownTool, arguments: Arguments, state: WorldState) -> tuple[Json, WorldState]:
         """(response body, next state). Raises NotFoundError, ExistsError."""
         operation = known.operation
+        if known.references or known.parent:
+            require_related(known, arguments, state, closed=self._closed)
         if operation is None:
             return self._plain(known, arguments, {}), self._act(known, arguments, state)
-        self._require_parent(known, operation, arguments, state)
         if operation.action is Action.CREATE:
             return self._create(known, operation, arguments, state)
         if operation.action is Action.LIST:
@@ -82,6 +77,8 @@ class Crud:
             record_id = self._chosen_id(known, operation, scope, given)
             found = state.find(known.resource, given if record_id is None else record_id, scope)
             if found is not None and not operation.upsert and not found[1].deleted:
+                if known.idempotent_by_document:
+                    return self._show(known, operation, arguments, *found), state
                 raise ExistsError(f"{_noun(operation)} '{given}' already exists.", chosen)
             if record_id is None:
                 named[chosen] = given
@@ -111,7 +108,8 @@ class Crud:
         tool = known.tool
         scope = scope_of(operation, arguments)
         item = known.record_schema
-        records = state.within(known.resource, scope)
+        chosen_records = selected(known, arguments, state)
+        records = state.within(known.resource, scope) if chosen_records is None else chosen_records
         if item is None or tool.returns is None or operation.items_field is None:
             return self._plain(known, arguments, {})
         wanted = self._filters(known, item, arguments)
@@ -134,7 +132,10 @@ class Crud:
         scope = scope_of(operation, arguments)
         found = state.find(known.resource, arguments[parameter], scope)
         if found is None and operation.singleton:
-            found = storage_key(arguments[parameter], scope), Record(arguments[parameter], scope)
+            fields = whole_fields(known, arguments, state) if operation.action is Action.GET else {}
+            found = storage_key(arguments[parameter], scope), Record(arguments[parameter], scope, fields)
+        elif found is None and operation.action is Action.DELETE and known.idempotent_by_document:
+            return self._plain(known, arguments, {}), self._act(known, arguments, state)
         elif found is None or (found[1].deleted and operation.action is not Action.UPDATE):
             raise NotFoundError(f"{_noun(operation)} '{arguments[parameter]}' not found.", parameter)
         key, record = found
@@ -151,7 +152,7 @@ class Crud:
             body = self._show(known, operation, arguments, key, record)
             if operation.singleton:
                 return body, state.put(known.resource, key, replace(record, fields={}, deleted=True))
-            return body, state.remove(known.resource, key)
+            return body, remove_with_parts(known, key, record, arguments, state)
         body = self._show(known, operation, arguments, key, record)
         return body, state if operation.action is Action.GET else self._act(known, arguments, state)
 
@@ -159,7 +160,7 @@ class Crud:
 
     def prepare(self, known: KnownTool, operation: Operation, arguments: Arguments, state: WorldState) -> WorldState:
         """The state in which the call finds its record, its parent, and in a list something."""
-        state = self._prepare_parent(known, operation, arguments, state)
+        state = prepare_parent(known, operation, arguments, state)
         scope = scope_of(operation, arguments)
         if operation.action is Action.LIST:
             return self._prepare_list(known, operation, arguments, scope, state)
@@ -190,27 +191,16 @@ class Crud:
         present = sum(_matches(record, wanted) for _, record in state.within(known.resource, scope))
         goal = 1 + int(self._writer.seeded(self._seed, known.resource, _canonical(dict(scope))).random() * 3)
         aliases = tuple(str(scope[name]) for name in scope if name in known.key_names)
-        for _ in range(goal - present):
+        asked = [value for name in known.selectors for value in values_of(arguments.get(name))]
+        for value in asked:
+            if state.find(known.resource, value, scope) is None:
+                record = self._record(known, value, scope, wanted, aliases)
+                state = state.put(known.resource, storage_key(value, scope), record)
+        for _ in range(0 if asked else goal - present):
             record_id = self._made_id(known, operation, arguments, scope, state)
             record = self._record(known, record_id, scope, wanted, aliases)
             state = state.put(known.resource, storage_key(record_id, scope), record)
         return state
-
-    def _prepare_parent(
-        self, known: KnownTool, operation: Operation, arguments: Arguments, state: WorldState
-    ) -> WorldState:
-        parent = parent_of(known, operation, arguments)
-        if parent is None or state.find(known.parent, parent[1], parent[2]) is not None:
-            return state
-        return state.put(known.parent, storage_key(parent[1], parent[2]), Record(parent[1], parent[2]))
-
-    def _require_parent(self, known: KnownTool, operation: Operation, arguments: Arguments, state: WorldState) -> None:
-        """A parent must exist if its resource ever had a record in this world; else it is taken on trust."""
-        if not known.parent or not state.knows(known.parent):
-            return
-        parent = parent_of(known, operation, arguments)
-        if parent is not None and state.find(known.parent, parent[1], parent[2]) is None:
-            raise NotFoundError(f"{_last_word(known.parent)} '{parent[1]}' not found.", parent[0])
 
     # --- ids and fields ---------------------------------------------------------------------------------------
 

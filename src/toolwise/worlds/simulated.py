@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from toolwise.errors import WorldError
+from toolwise.resources import Reference
 from toolwise.types import Json, Observation, Task, ToolCall, ToolErrorKind
-from toolwise.worlds.crud import Crud, ExistsError, NotFoundError
-from toolwise.worlds.records import WorldState, load_state
+from toolwise.worlds.crud import Crud
+from toolwise.worlds.records import Record, WorldState, load_state, storage_key
+from toolwise.worlds.refusals import ExistsError, NotFoundError
+from toolwise.worlds.related import missing
 from toolwise.worlds.responses import ResponseLimits, ResponseWriter
 from toolwise.worlds.tooling import Toolbox, ToolsetSource
 
@@ -22,21 +25,26 @@ class SimulatedWorld:
     name = "simulated"
     can_fork = True
 
-    def __init__(self, tools: ToolsetSource, limits: ResponseLimits | None = None) -> None:
+    def __init__(self, tools: ToolsetSource, limits: ResponseLimits | None = None, *, closed: bool = False) -> None:
+        """A `closed` world holds what the start state, `prepare` and calls put into it, and nothing else.
+
+        In an open one, records that a call refers to are taken on trust as long as the world has none of their kind.
+        """
         self._toolbox = Toolbox(tools)
         self._writer = ResponseWriter(limits or ResponseLimits())
+        self._closed = closed
 
     def open(self, task: Task) -> SimulatedSession:
         """A fresh session in the task's start state; only the task's candidates, if it has any, can be called."""
-        return SimulatedSession(self._toolbox, self._writer, task)
+        return SimulatedSession(self._toolbox, self._writer, task, closed=self._closed)
 
 
 class SimulatedSession:
     """One run of one task."""
 
-    def __init__(self, toolbox: Toolbox, writer: ResponseWriter, task: Task) -> None:
+    def __init__(self, toolbox: Toolbox, writer: ResponseWriter, task: Task, *, closed: bool = False) -> None:
         self._toolbox = toolbox
-        self._crud = Crud(writer, task.world.seed)
+        self._crud = Crud(writer, task.world.seed, closed=closed)
         self._candidates = frozenset(task.candidates)
         self._state = load_state(task.world.start)
 
@@ -79,8 +87,21 @@ class SimulatedSession:
     def prepare(self, call: ToolCall) -> None:
         """Make the records exist that the call needs to succeed; an unknown tool needs none."""
         known = self._toolbox.find(call.name)
-        if known is not None and known.operation is not None:
+        if known is None:
+            return
+        for reference, value in list(missing(known, call.arguments, self._state)):
+            self._prepare_referred(known.tool.toolset, reference, value)
+        if known.operation is not None:
             self._state = self._crud.prepare(known, known.operation, call.arguments, self._state)
+
+    def _prepare_referred(self, toolset: str, reference: Reference, value: Json) -> None:
+        """Make the record that a call refers to, as the tools that find it would find it."""
+        finder = self._toolbox.find(f"{toolset}.{reference.finder}") if reference.finder else None
+        if finder is not None and finder.operation is not None:
+            arguments = {finder.operation.keys[-1]: value}
+            self._state = self._crud.prepare(finder, finder.operation, arguments, self._state)
+        else:
+            self._state = self._state.put(reference.resource, storage_key(value, {}), Record(value))
 
 
 def _failure(status: int, kind: ToolErrorKind, message: str, field: str) -> Observation:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
-from toolwise.resources import Action, Operation, recognise
-from toolwise.resources.words import singular
+from toolwise.resources import Action, Operation, Reference, find_references, recognise
+from toolwise.resources.words import singular, singular_noun, verb_action
 from toolwise.schemas import merged
 from toolwise.text import identifier_words
 from toolwise.types import HttpBinding, Json, ParameterLocation, Schema, Tool, Toolset
@@ -22,6 +23,17 @@ _READING_WORDS = frozenset(
         "detect", "analyze", "predict", "classify", "translate", "download", "head", "test", "poll",
     }
 )  # fmt: skip
+_IDEMPOTENT = re.compile(
+    r"\bis (?:an )?idempotent\b|does not (?:result in|return|cause|throw|raise) an (?:error|exception)"
+    r"|\breturns? (?:the|an) [^.]{0,60}\bexisting\b",
+    re.IGNORECASE,
+)
+_NEEDS_EMPTY = re.compile(
+    r"\b(?:must|need to|have to)\b[^.]{0,80}\b(?:deleted?|detach(?:ed)?|removed?|terminated?|empt(?:y|ied))\b"
+    r"[^.]{0,80}\bbefore\b"
+    r"|\bmust not (?:contain|have)\b|\bmust be empty\b",
+    re.IGNORECASE,
+)
 _FIELD_LOCATIONS = frozenset({ParameterLocation.BODY, ParameterLocation.WHOLE_BODY})
 _MAX_CHECKERS = 4096
 
@@ -54,6 +66,12 @@ class KnownTool:
     """The schema of the parameter by which records are found."""
     key_names: frozenset[str]
     """All parameters by which tools of the resource find its records."""
+    parent_creatable: bool = False
+    """Does some tool create the parent's records?"""
+    references: tuple[Reference, ...] = ()
+    """Parameters that name records of other resources."""
+    children: tuple[tuple[str, str], ...] = ()
+    """(parameter, resource) of records that belong to a record of this resource."""
 
     @cached_property
     def definitions(self) -> Mapping[str, Schema]:
@@ -67,6 +85,28 @@ class KnownTool:
             return ()
         *before, last = identifier_words(self.operation.resource.rsplit("/", 1)[-1]) or ("",)
         return (*before, singular(last))
+
+    @cached_property
+    def selectors(self) -> tuple[str, ...]:
+        """Parameters by which a describing tool asks for certain records, each of which must exist.
+
+        `DescribeVpcs(VpcIds)`; a tool that says it lists only filters.
+        """
+        operation, (verb, *_) = self.operation, identifier_words(self.tool.name.rsplit(".", 1)[-1]) or ("",)
+        if operation is None or operation.action is not Action.LIST or verb_action(verb) is not Action.GET:
+            return ()
+        fields = {identifier_words(field) for field in (self.id_field, *self.alias_fields) if field}
+        return tuple(name for name in self.tool.properties if singular_noun(identifier_words(name)) in fields)
+
+    @cached_property
+    def idempotent_by_document(self) -> bool:
+        """Does the documentation promise that doing it twice, or to nothing, is no error?"""
+        return _IDEMPOTENT.search(self.tool.description) is not None
+
+    @cached_property
+    def needs_empty(self) -> bool:
+        """For DELETE: does the documentation say that what belongs to the record must go first?"""
+        return _NEEDS_EMPTY.search(self.tool.description) is not None
 
     @cached_property
     def record_schema(self) -> Schema | None:
@@ -211,12 +251,50 @@ def know(toolset: Toolset) -> dict[str, KnownTool]:
         if (operation := operations.get(tool.name)) is not None:
             groups.setdefault(operation.resource, []).append((tool, operation))
     resources = {resource: _agree(members) for resource, members in groups.items()}
-    return {tool.name: _known(toolset.name, tool, operations.get(tool.name), resources) for tool in toolset.tools}
+    relations = _relations(toolset, operations)
+    return {
+        tool.name: _known(toolset.name, tool, operations.get(tool.name), resources, relations) for tool in toolset.tools
+    }
 
 
-def _known(toolset: str, tool: Tool, operation: Operation | None, resources: Mapping[str, _Resource]) -> KnownTool:
+@dataclass(frozen=True, slots=True)
+class _Relations:
+    """How the resources of a toolset hang together."""
+
+    references: Mapping[str, tuple[Reference, ...]]
+    children: Mapping[str, tuple[tuple[str, str], ...]]
+    creatable: frozenset[str]
+
+
+def _relations(toolset: Toolset, operations: Mapping[str, Operation]) -> _Relations:
+    references = find_references(toolset, operations)
+    children: dict[str, dict[tuple[str, str], None]] = {}
+    for name, operation in operations.items():
+        if operation.action is not Action.CREATE:
+            continue
+        child = f"{toolset.name}:{operation.resource}"
+        if operation.parent and operation.scope and not operation.key_prefix:
+            children.setdefault(operation.parent, {})[operation.scope[-1], child] = None
+        for reference in references.get(name, ()):
+            if reference.required:
+                children.setdefault(reference.resource, {})[reference.parameter, child] = None
+    creatable = frozenset(op.resource for op in operations.values() if op.action is Action.CREATE)
+    return _Relations(references, {owner: tuple(found) for owner, found in children.items()}, creatable)
+
+
+def _known(
+    toolset: str,
+    tool: Tool,
+    operation: Operation | None,
+    resources: Mapping[str, _Resource],
+    relations: _Relations,
+) -> KnownTool:
+    references = tuple(
+        replace(reference, resource=f"{toolset}:{reference.resource}")
+        for reference in relations.references.get(tool.name, ())
+    )
     if operation is None:
-        return KnownTool(tool, None, "", "", None, (), None, None, frozenset())
+        return KnownTool(tool, None, "", "", None, (), None, None, frozenset(), references=references)
     parent = f"{toolset}:{operation.parent}" if operation.parent else ""
     agreed = resources[operation.resource]
     resource = f"{toolset}:{operation.resource}"
@@ -230,4 +308,7 @@ def _known(toolset: str, tool: Tool, operation: Operation | None, resources: Map
         agreed.model,
         agreed.key_schema,
         agreed.key_names,
+        operation.parent in relations.creatable,
+        references,
+        relations.children.get(operation.resource, ()),
     )

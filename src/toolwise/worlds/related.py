@@ -1,0 +1,104 @@
+"""Records that hang together: what a call refers to must exist, and what belongs to a record goes with it, or first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from toolwise.resources import Operation, Reference
+from toolwise.resources.responses import properties_of
+from toolwise.text import identifier_words
+from toolwise.types import Json
+from toolwise.worlds.addressing import Arguments, parent_of
+from toolwise.worlds.records import Record, WorldState, storage_key
+from toolwise.worlds.refusals import ExistsError, NotFoundError
+from toolwise.worlds.tooling import KnownTool
+
+_IDS = ("id", "arn", "url", "name")
+
+
+def require_related(known: KnownTool, arguments: Arguments, state: WorldState, *, closed: bool) -> None:
+    """The records that the call refers to must exist. Raises NotFoundError.
+
+    In an open world those of a resource that never had a record are taken on trust; in a closed one only those of a
+    resource that no tool creates.
+    """
+    for reference, value in missing(known, arguments, state):
+        if reference.creatable if closed else state.knows(reference.resource):
+            raise NotFoundError(f"{_noun(reference.resource)} '{value}' not found.", reference.parameter)
+    operation = known.operation
+    if operation is None or not known.parent or not (known.parent_creatable if closed else state.knows(known.parent)):
+        return
+    parent = parent_of(known, operation, arguments)
+    if parent is not None and state.find(known.parent, parent[1], parent[2]) is None:
+        raise NotFoundError(f"{_noun(known.parent)} '{parent[1]}' not found.", parent[0])
+
+
+def whole_fields(known: KnownTool, arguments: Arguments, state: WorldState) -> dict[str, Json]:
+    """What a part shows of its whole: fields of the same name, and the whole's id where a field is named so."""
+    operation = known.operation
+    parent = parent_of(known, operation, arguments) if operation is not None else None
+    found = None if parent is None else state.find(known.parent, parent[1], parent[2])
+    if found is None or known.tool.returns is None:
+        return {}
+    whole, noun = found[1], identifier_words(_noun(known.parent))
+    shown = properties_of(known.tool.returns, known.definitions)
+    named = {name: whole.id for name in shown if identifier_words(name)[:-1] == noun and name.lower().endswith(_IDS)}
+    return {**named, **{name: value for name, value in whole.fields.items() if name in shown}}
+
+
+def values_of(given: Json) -> list[Json]:
+    """An argument's values, whether it is one or a list; not counting what cannot name a record."""
+    values = given if isinstance(given, list) else [given]
+    return [value for value in values if isinstance(value, str | int) and not isinstance(value, bool)]
+
+
+def selected(known: KnownTool, arguments: Arguments, state: WorldState) -> list[tuple[str, Record]] | None:
+    """The records that a describing call asks for; none if it asks for none in particular. Raises NotFoundError."""
+    found: dict[str, Record] = {}
+    asked = False
+    for name in known.selectors:
+        for value in values_of(arguments.get(name)):
+            asked = True
+            record = state.find(known.resource, value, arguments)
+            if record is None or record[1].deleted:
+                raise NotFoundError(f"{_noun(known.resource)} '{value}' not found.", name)
+            found[record[0]] = record[1]
+    return sorted(found.items()) if asked else None
+
+
+def remove_with_parts(
+    known: KnownTool, key: str, record: Record, arguments: Mapping[str, Json], state: WorldState
+) -> WorldState:
+    """The state without the record and what is inside it. Raises ExistsError if that had to be removed before."""
+    names = {str(record.id), *record.aliases}
+    for parameter, resource in known.children:
+        for child_key, child in state.of(resource).items():
+            inside = str(child.scope.get(parameter)) in names
+            if known.needs_empty and (inside or str(child.fields.get(parameter)) in names):
+                field = known.operation.keys[-1] if known.operation and known.operation.keys else ""
+                shown = arguments.get(field, record.id)
+                raise ExistsError(f"{_noun(known.resource)} '{shown}' still has a {_noun(resource)}.", field)
+            if inside:
+                state = state.remove(resource, child_key)
+    return state.remove(known.resource, key)
+
+
+def missing(known: KnownTool, arguments: Arguments, state: WorldState) -> Iterator[tuple[Reference, Json]]:
+    """The references of a call to records that do not exist, with their values."""
+    for reference in known.references:
+        value = arguments.get(reference.parameter)
+        named = isinstance(value, str | int) and not isinstance(value, bool)
+        if named and state.find(reference.resource, value, arguments) is None:
+            yield reference, value
+
+
+def prepare_parent(known: KnownTool, operation: Operation, arguments: Arguments, state: WorldState) -> WorldState:
+    """The state with the parent that the call names."""
+    parent = parent_of(known, operation, arguments)
+    if parent is None or state.find(known.parent, parent[1], parent[2]) is not None:
+        return state
+    return state.put(known.parent, storage_key(parent[1], parent[2]), Record(parent[1], parent[2]))
+
+
+def _noun(resource: str) -> str:
+    return resource.rsplit(":", 1)[-1].rsplit("/", 1)[-1]
