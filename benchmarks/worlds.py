@@ -1,24 +1,33 @@
 """Measure the simulated world on a real catalog: recognition, flows, calls that succeed, speed, cost of snapshots.
 
-    python benchmarks/worlds.py CATALOG [--every 1] [--json]
+    python benchmarks/worlds.py [CATALOG] [--every 1] [--quick] [--json]
 
-CATALOG is a folder with `toolsets.jsonl`. `--every 10` looks at every tenth toolset.
+CATALOG is a saved catalog; without one, documents are made up and imported. `--every 10` looks at every tenth toolset.
+`--quick` measures speed and snapshots alone, briefly.
+
+The null baselines do the same work by hand: a service that holds each call against its tool's compiled schema and
+keeps what it was given in a plain dictionary, and a snapshot that is a deep copy of that dictionary.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import copy
 import json
 import random
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from catalog import write_documents
+from toolwise.catalog import import_catalog
 from toolwise.errors import CatalogError
 from toolwise.resources import Action, Operation, recognise
 from toolwise.schemas import Validator
@@ -218,9 +227,28 @@ def flows(toolset: Toolset, values: ValueGenerator, tally: Counter[str], failure
             failures[f"  e.g. {outcome} [{toolset.name} {resource}]"] += 1
 
 
-def speed(toolset: Toolset, values: ValueGenerator, seconds: float = 2.0) -> dict[str, float]:
-    """Validated calls a CPU second (one core), over prepared calls of the toolset's first 300 tools."""
+class ByHand:
+    """The null baseline: arguments validated, what was given kept in a dictionary, and given back."""
+
+    def __init__(self, toolset: Toolset) -> None:
+        self._validators: dict[str, Validator] = {}
+        for tool in toolset.tools:
+            with suppress(CatalogError):
+                self._validators[tool.id] = Validator(tool.parameters, tool.definitions)
+        self.records: dict[str, dict[str, Json]] = {}
+
+    async def call(self, call: ToolCall) -> Json:
+        validator = self._validators.get(call.name)
+        if validator is not None and not validator.is_valid(call.arguments):
+            return {"error": "invalid"}
+        key = json.dumps(call.arguments, sort_keys=True)
+        return self.records.setdefault(call.name, {}).setdefault(key, dict(call.arguments))
+
+
+def speed(toolset: Toolset, values: ValueGenerator, seconds: float = 2.0) -> dict[str, Any]:
+    """Validated calls a CPU second (one core), over prepared calls of the toolset's first 300 tools; and by hand."""
     session = session_of(toolset)
+    by_hand = ByHand(toolset)
     calls: list[ToolCall] = []
     for tool in toolset.tools[:300]:
         try:
@@ -230,21 +258,27 @@ def speed(toolset: Toolset, values: ValueGenerator, seconds: float = 2.0) -> dic
         session.prepare(call)
         calls.append(call)
 
-    async def loop() -> tuple[int, float]:
-        done = 0
-        state = session.snapshot()
+    async def rate(run: Callable[[ToolCall], Awaitable[object]], begin: Callable[[], None]) -> float:
         for call in calls:
-            await session.call(call)  # compiles
-        start = time.process_time()
+            await run(call)  # compiles
+        done, start = 0, time.process_time()
         while time.process_time() - start < seconds:
-            session.restore(state)
+            begin()
             for call in calls:
-                await session.call(call)
+                await run(call)
             done += len(calls)
-        return done, time.process_time() - start
+        return done / (time.process_time() - start)
 
-    done, took = asyncio.run(loop())
-    return {"calls": done, "calls_per_second": round(done / took)}
+    state = session.snapshot()
+    ours = asyncio.run(rate(session.call, lambda: session.restore(state)))
+    null = asyncio.run(rate(by_hand.call, by_hand.records.clear))
+    return {
+        "toolset": toolset.name,
+        "tools": len(calls),
+        "calls_per_second": round(ours),
+        "by_hand_per_second": round(null),
+        "share_of_by_hand": round(ours / null, 3),
+    }
 
 
 PETS = Toolset.model_validate(
@@ -286,55 +320,62 @@ PETS = Toolset.model_validate(
 )
 
 
-def snapshots() -> list[dict[str, float]]:
-    """Microseconds to take a snapshot, to go back to it, and to create one record, by the size of the state."""
-    rows = []
-    for size in (10, 100, 1000, 10000):
-        session = session_of(PETS)
-        for i in range(size):
-            session.run(ToolCall(name="pets.createPet", arguments={"name": f"pet-{i}"}))
-        repeat = 2000
-        token = session.snapshot()
-        start = time.perf_counter()
-        for _ in range(100 * repeat):
-            session.snapshot()
-        took_snapshot = (time.perf_counter() - start) / 100
-        start = time.perf_counter()
-        for _ in range(100 * repeat):
-            session.restore(token)
-        took_restore = (time.perf_counter() - start) / 100
-        start = time.perf_counter()
-        for i in range(repeat):
-            session.run(ToolCall(name="pets.createPet", arguments={"name": f"new-{i}"}))
-            session.restore(token)
-        took_create = time.perf_counter() - start
-        rows.append(
-            {
-                "records": size,
-                "snapshot_us": round(1e6 * took_snapshot / repeat, 3),
-                "restore_us": round(1e6 * took_restore / repeat, 3),
-                "create_and_restore_us": round(1e6 * took_create / repeat, 1),
-            }
-        )
-    return rows
+def snapshots(sizes: tuple[int, ...]) -> list[dict[str, float]]:
+    """Microseconds to take a snapshot, to go back to it, and to do so around one create, by the size of the state.
+
+    The peer is a deep copy of the same state as plain dictionaries, once to take it and once to go back.
+    """
+    return [_snapshots(size) for size in sizes]
 
 
-def main() -> None:
-    """Measure and print one JSON document."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("catalog", type=Path)
-    parser.add_argument("--every", type=int, default=1)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--failures", type=int, default=0, help="show this many kinds of failure")
-    given = parser.parse_args()
+def _snapshots(size: int) -> dict[str, float]:
+    session = session_of(PETS)
+    for i in range(size):
+        session.run(ToolCall(name="pets.createPet", arguments={"name": f"pet-{i}"}))
+    token = session.snapshot()
+    rounds = 20_000
+
+    def best(act: Callable[[int], object], repeat: int) -> float:
+        taken = []
+        for _ in range(3):
+            start = time.process_time()
+            for i in range(repeat):
+                act(i)
+            taken.append(time.process_time() - start)
+        return 1e6 * min(taken) / repeat
+
+    def create_and_restore(i: int) -> None:
+        session.run(ToolCall(name="pets.createPet", arguments={"name": f"new-{i}"}))
+        session.restore(token)
+
+    plain = dict(session.state())
+    both = best(lambda _: session.restore(session.snapshot()), rounds)
+    copied = 2 * best(lambda _: copy.deepcopy(plain), max(1, 2_000 // size))
+    return {
+        "records": size,
+        "snapshot_us": round(best(lambda _: session.snapshot(), rounds), 3),
+        "restore_us": round(best(lambda _: session.restore(token), rounds), 3),
+        "snapshot_and_restore_us": round(both, 3),
+        "create_and_restore_us": round(best(create_and_restore, rounds // 20), 1),
+        "deep_copies_us": round(copied, 1),
+        "times_cheaper": round(copied / both),
+    }
+
+
+def study(catalog: Path, every: int, *, quick: bool) -> tuple[dict[str, Any], Counter[str]]:
+    """Everything that is measured of a catalog, and the failures by kind."""
     actions: Counter[str] = Counter()
     calls: Counter[str] = Counter()
     flow: Counter[str] = Counter()
     failures: Counter[str] = Counter()
-    rates: list[float] = []
+    rates: list[dict[str, Any]] = []
     values = ValueGenerator(0)
     recognising = 0.0
-    for toolset in toolsets_of(given.catalog, given.every):
+    for toolset in toolsets_of(catalog, every):
+        if len(toolset.tools) >= 40 and len(rates) < 5:
+            rates.append(speed(toolset, values, 0.3 if quick else 2.0))
+        if quick:
+            continue
         start = time.perf_counter()
         operations = recognise(toolset)
         recognising += time.perf_counter() - start
@@ -342,22 +383,42 @@ def main() -> None:
         actions["unrecognised"] += len(toolset.tools) - len(operations)
         single_calls(toolset, values, calls, failures)
         flows(toolset, values, flow, failures)
-        if len(toolset.tools) >= 40 and len(rates) < 5:
-            rates.append(speed(toolset, values)["calls_per_second"])
     report: dict[str, Any] = {
+        "calls": rates,
+        "snapshots": snapshots((100, 1000) if quick else (100, 1000, 10_000, 100_000)),
+    }
+    if quick:
+        return report, failures
+    found = {
         "actions": dict(sorted(actions.items())),
         "recognised": round(1 - actions["unrecognised"] / max(1, calls["tools"]), 4),
         "recognised_tools_per_second": round(calls["tools"] / max(recognising, 1e-9)),
-        "calls": dict(calls),
+        "single_calls": dict(calls),
         "succeed": round(calls["ok"] / max(1, calls["tools"]), 4),
         "mean_characters": round(calls["characters"] / max(1, calls["ok"])),
         "conform": round(calls["conform"] / max(1, calls["has_returns"]), 4),
         "flows": dict(flow),
         "flows_work": round(flow["works"] / max(1, flow["creatable"]), 4),
         "whole_flows_work": round(flow["whole_works"] / max(1, flow["whole"]), 4),
-        "calls_per_second": rates,
-        "snapshots": snapshots(),
     }
+    return {**found, **report}, failures
+
+
+def main() -> None:
+    """Measure and print one JSON document."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("catalog", type=Path, nargs="?", help="a saved catalog; documents are made up without one")
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--json", action="store_true", help="on one line")
+    parser.add_argument("--failures", type=int, default=0, help="show this many kinds of failure")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        catalog = given.catalog
+        if catalog is None:
+            catalog = Path(folder) / "catalog"
+            import_catalog([str(write_documents(Path(folder) / "documents", (10, 60), with_yaml=False))], catalog)
+        report, failures = study(catalog, given.every, quick=given.quick)
     print(json.dumps(report, indent=None if given.json else 2))
     for failure, count in failures.most_common(given.failures):
         print(count, failure)
