@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from toolwise.cli.metatask_commands import render_verified
-from toolwise.cli.options import AsJson, Out, Resume, Seed, Workers, World
+from toolwise.cli.options import AsJson, Out, Resume, Workers, World
 from toolwise.cli.output import emit
 from toolwise.cli.progress import ProgressView
+from toolwise.cli.task_commands import tasks
 from toolwise.types import Json
 
 Folder = Annotated[Path, typer.Argument(help="The folder that the step before this one wrote.")]
@@ -21,29 +22,6 @@ def register(app: typer.Typer) -> None:
     app.command("tasks")(tasks)
     app.command("verify")(verify)
     app.command("corpus")(corpus)
-
-
-def tasks(
-    catalog: Annotated[Path, typer.Argument(help="A catalog made by `toolwise catalog import`.")],
-    out: Out,
-    count: Annotated[int, typer.Option("--count", min=1, help="Training tasks to write.")] = 1000,
-    held_out: Annotated[int, typer.Option("--held-out", min=1, help="Tasks to write for each other split.")] = 100,
-    world: World = None,
-    seed: Seed = 0,
-    resume: Resume = False,
-    workers: Workers = 0,
-    as_json: AsJson = False,
-) -> None:
-    """Split the catalog and write tasks with the embedded teacher."""
-    from toolwise.pipelines.verbs import make_tasks
-    from toolwise.pipelines.worlds import WorldConfig, world_config
-
-    chosen = world_config(world) if world else WorldConfig()
-    with ProgressView() as view:
-        document = make_tasks(
-            catalog, out, (count, held_out), world=chosen, seed=seed, resume=resume, workers=workers, observer=view
-        )
-    emit(document, as_json, lambda result: _render("tasks", result, out))
 
 
 def verify(

@@ -46,9 +46,12 @@ def with_schema_in_words(request: ChatRequest) -> ChatRequest:
 
 def checked_document(read: Read, request: ChatRequest) -> Read:
     """The answer with its JSON document alone as content, or with the problem that it has."""
-    if request.answer_schema is None or read.problem or read.reply.message.tool_calls:
+    if request.answer_schema is None or read.problem:
         return read
     content = read.reply.message.content
+    if calls := read.reply.message.tool_calls:
+        wrong = replace(read, problem=f"{calls[0].name} is called where a JSON document is asked for", raw=content)
+        return read if request.tools else wrong
     fenced = _FENCE.search(content)
     text = fenced.group(1) if fenced else content.strip()
     try:

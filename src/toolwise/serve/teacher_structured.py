@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -11,6 +10,7 @@ import orjson
 from toolwise.answers import scalar_text
 from toolwise.errors import CatalogError
 from toolwise.schemas import schema_type
+from toolwise.serve.teacher_roles import ROLES, documented_tools
 from toolwise.text import first_sentence, identifier_words
 from toolwise.types import Json, Message, Role, Schema, Tool
 from toolwise.values import NoValueError, ValueGenerator
@@ -29,6 +29,10 @@ def structured_answer(schema: Schema, messages: list[Any], key: str) -> Message:
     """
     rng = random.Random(key)
     values = ValueGenerator(key)
+    role = ROLES.get(str(schema.get("title")))
+    document = role(schema, messages, key) if role is not None else None
+    if document is not None:
+        return Message(role=Role.ASSISTANT, content=orjson.dumps(document).decode())
     tools = list(documented_tools(messages))
     document = _instructions(schema, tools, values, rng) if tools else None
     if document is None:
@@ -37,39 +41,6 @@ def structured_answer(schema: Schema, messages: list[Any], key: str) -> Message:
         except (NoValueError, CatalogError):
             document = {}
     return Message(role=Role.ASSISTANT, content=orjson.dumps(document).decode())
-
-
-def documented_tools(messages: list[Any]) -> Iterator[Tool]:
-    """The tools whose JSON documents stand in the prompt, each on a line of its own or in one array."""
-    seen: set[str] = set()
-    for message in messages:
-        content = message.get("content") if isinstance(message, dict) else None
-        for line in content.splitlines() if isinstance(content, str) else ():
-            for document in _documents(line.strip()):
-                tool = _tool(document)
-                if tool is not None and tool.id not in seen:
-                    seen.add(tool.id)
-                    yield tool
-
-
-def _documents(line: str) -> list[Any]:
-    if line[:1] not in ("{", "["):
-        return []
-    try:
-        found = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return []
-    return found if isinstance(found, list) else [found]
-
-
-def _tool(document: Any) -> Tool | None:
-    inner = document.get("function", document) if isinstance(document, dict) else None
-    if not isinstance(inner, dict):
-        return None
-    name, parameters = inner.get("id") or inner.get("name"), inner.get("parameters")
-    if not isinstance(name, str) or not isinstance(parameters, dict):
-        return None
-    return Tool(id=name, name=name, description=str(inner.get("description") or ""), parameters=parameters)
 
 
 def _instructions(schema: Schema, tools: list[Tool], values: ValueGenerator, rng: random.Random) -> Json | None:
