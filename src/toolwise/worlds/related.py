@@ -71,15 +71,16 @@ def remove_with_parts(
 ) -> WorldState:
     """The state without the record and what is inside it. Raises ExistsError if that had to be removed before."""
     names = {str(record.id), *record.aliases}
-    for parameter, resource in known.children:
-        for child_key, child in state.of(resource).items():
-            inside = str(child.scope.get(parameter)) in names
-            if known.needs_empty and (inside or str(child.fields.get(parameter)) in names):
+    for child in known.children:
+        for child_key, other in state.of(child.resource).items():
+            if str(other.scope.get(child.parameter, other.fields.get(child.parameter))) not in names:
+                continue
+            if known.needs_empty:
                 field = known.operation.keys[-1] if known.operation and known.operation.keys else ""
                 shown = arguments.get(field, record.id)
-                raise ExistsError(f"{_noun(known.resource)} '{shown}' still has a {_noun(resource)}.", field)
-            if inside:
-                state = state.remove(resource, child_key)
+                raise ExistsError(f"{_noun(known.resource)} '{shown}' still has a {_noun(child.resource)}.", field)
+            if child.inside:
+                state = state.remove(child.resource, child_key)
     return state.remove(known.resource, key)
 
 

@@ -35,6 +35,7 @@ _NEEDS_EMPTY = re.compile(
     re.IGNORECASE,
 )
 _FIELD_LOCATIONS = frozenset({ParameterLocation.BODY, ParameterLocation.WHOLE_BODY})
+_SEEKING = frozenset({Action.GET, Action.DELETE})
 _MAX_CHECKERS = 4096
 
 
@@ -44,6 +45,17 @@ class ToolsetSource(Protocol):
     def toolset(self, name: str) -> Toolset:
         """Raises KeyError."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A resource whose records belong to records of another."""
+
+    parameter: str
+    """Scope or field that names the other record."""
+    resource: str
+    inside: bool
+    """Are they found only by way of the other record, and so go with it?"""
 
 
 @dataclass(frozen=True)
@@ -70,8 +82,8 @@ class KnownTool:
     """Does some tool create the parent's records?"""
     references: tuple[Reference, ...] = ()
     """Parameters that name records of other resources."""
-    children: tuple[tuple[str, str], ...] = ()
-    """(parameter, resource) of records that belong to a record of this resource."""
+    children: tuple[Child, ...] = ()
+    """Whose records belong to a record of this resource."""
 
     @cached_property
     def definitions(self) -> Mapping[str, Schema]:
@@ -262,22 +274,24 @@ class _Relations:
     """How the resources of a toolset hang together."""
 
     references: Mapping[str, tuple[Reference, ...]]
-    children: Mapping[str, tuple[tuple[str, str], ...]]
+    children: Mapping[str, tuple[Child, ...]]
     creatable: frozenset[str]
 
 
 def _relations(toolset: Toolset, operations: Mapping[str, Operation]) -> _Relations:
     references = find_references(toolset, operations)
-    children: dict[str, dict[tuple[str, str], None]] = {}
+    children: dict[str, dict[Child, None]] = {}
+    sought = {(op.resource, name) for op in operations.values() if op.action in _SEEKING for name in op.scope}
     for name, operation in operations.items():
         if operation.action is not Action.CREATE:
             continue
         child = f"{toolset.name}:{operation.resource}"
         if operation.parent and operation.scope and not operation.key_prefix:
-            children.setdefault(operation.parent, {})[operation.scope[-1], child] = None
+            children.setdefault(operation.parent, {})[Child(operation.scope[-1], child, True)] = None
         for reference in references.get(name, ()):
             if reference.required:
-                children.setdefault(reference.resource, {})[reference.parameter, child] = None
+                inside = (operation.resource, reference.parameter) in sought
+                children.setdefault(reference.resource, {})[Child(reference.parameter, child, inside)] = None
     creatable = frozenset(op.resource for op in operations.values() if op.action is Action.CREATE)
     return _Relations(references, {owner: tuple(found) for owner, found in children.items()}, creatable)
 
