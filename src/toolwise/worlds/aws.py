@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import orjson
 from pydantic import Field
 
 from toolwise.config import Config
@@ -137,8 +138,22 @@ class Clients:
             follow=False,
         )
         got = background().run_blocking(self._transport.send(sent))
+        if got.status < 300 and not request.stream_output:
+            _check_readable(got.content)
         kept = {name: value for name, value in got.headers.items() if name not in {"content-encoding"}}
         return AWSResponse(request.url, got.status, kept, _Raw(got.content))
+
+
+def _check_readable(content: bytes) -> None:
+    """Raises HttpRequestError for HTML and for JSON cut short, which botocore would read as an empty answer."""
+    head = content[:100].lstrip().lower()
+    if head.startswith((b"<!doctype html", b"<html")):
+        raise HttpRequestError(ToolErrorKind.MALFORMED, "The service answered with HTML.")
+    if head.startswith((b"{", b"[")):
+        try:
+            orjson.loads(content)
+        except orjson.JSONDecodeError as error:
+            raise HttpRequestError(ToolErrorKind.MALFORMED, "The service answered with invalid JSON.") from error
 
 
 class _Raw(io.BytesIO):
