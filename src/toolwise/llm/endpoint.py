@@ -26,6 +26,8 @@ _DOWN_AFTER = 3
 """So many calls in a row that failed in all their attempts mean that the endpoint is down."""
 _FIRST_CONTACT = 3
 """Attempts to connect to an endpoint that has never answered."""
+_DOWN_AFTER_S = 15.0
+"""An endpoint that lets nobody in for so long after its last answer is down; one that restarts is back by then."""
 _MAX_ASKS = 8
 """Requests of one call in all: first, repaired, shortened and without what the endpoint does not take."""
 
@@ -97,7 +99,7 @@ class EndpointModel:
         self._jitter = random.Random(config.base_url)
         self._text_calls = config.text_calls
         self._schema_in_words = False
-        self._answered = False
+        self._answered_at: float | None = None
         self._exhausted = 0
         self._unusable: EndpointUnusableError | None = None
 
@@ -181,13 +183,13 @@ class EndpointModel:
                 self._unusable = error
                 raise
             else:
-                self._answered, self._exhausted = True, 0
+                self._answered_at, self._exhausted = asyncio.get_running_loop().time(), 0
                 return read, used
             finally:
                 self._meter.settle(most, used)
             if fault.kind not in RETRIED:
                 raise fault
-            if fault.kind is FaultKind.UNREACHABLE and not self._answered and attempt + 1 >= _FIRST_CONTACT:
+            if fault.kind is FaultKind.UNREACHABLE and self._is_gone(attempt):
                 break
             await self._wait(fault, attempt)
         assert fault is not None  # noqa: S101 # there is at least one attempt
@@ -238,10 +240,19 @@ class EndpointModel:
             self.limiter.pause.extend(fault.retry_after)  # everyone waits, not only the one that was told
         await asyncio.sleep(seconds)
 
+    def _is_gone(self, attempt: int) -> bool:
+        """Is an endpoint that cannot be connected to more than busy or restarting?"""
+        if self._answered_at is None:
+            return attempt + 1 >= _FIRST_CONTACT
+        if asyncio.get_running_loop().time() - self._answered_at < _DOWN_AFTER_S:
+            return False
+        self._exhausted = _DOWN_AFTER
+        return True
+
     def _given_up(self, fault: EndpointError) -> EndpointError | EndpointUnusableError:
         """After the last attempt: is it this call, or the endpoint?"""
         self._exhausted += 1
-        if self._answered and self._exhausted < _DOWN_AFTER:
+        if self._answered_at is not None and self._exhausted < _DOWN_AFTER:
             self._meter.notice(f"a call of {self.name} failed in all its attempts: {fault.kind.value}")
             return EndpointError(fault.kind, f"{fault} ({self.config.attempts} attempts)")
         remedy = _REMEDIES.get(fault.kind, "run again with --resume when it answers")

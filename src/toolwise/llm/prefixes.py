@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-
-from toolwise.llm.wire import tools_size
+from toolwise.llm.wire import tools_size, written_messages
 from toolwise.ports import ChatRequest
-from toolwise.types import Message
 
 _REMEMBERED = 50_000
 """Prefixes kept in memory; a cache forgets too."""
@@ -15,7 +13,7 @@ _REMEMBERED = 50_000
 class PrefixMeter:
     """Compares each request, message by message, with the prefixes of those before it.
 
-    A prefix is the tools with the first messages. Shares are by characters, and weighted by each request's tokens.
+    A prefix is the tools with the first messages. Shares are by bytes, and weighted by each request's tokens.
     """
 
     def __init__(self) -> None:
@@ -29,30 +27,35 @@ class PrefixMeter:
         chain = hash((tools, tuple(function["function"]["name"] for function in request.tools)))
         shared = length = 0
         known = True
-        for message in request.messages:
-            chain = hash((chain, message.role, message.content, message.thought, _calls(message)))
-            size = len(message.content) + len(message.thought) + 1
-            length += size
-            known = known and chain in self._known
-            shared += size if known else 0
-            self._remember(chain)
+        for sent in written_messages(request):
+            chain = hash((chain, sent))
+            length += len(sent)
+            if known and chain in self._known:
+                shared += len(sent)
+                continue
+            known = False
+            self._known[chain] = None
+        while len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
         if shared:
             shared += tools
-        length += tools
+        self._count(prompt_tokens, shared / max(1, length + tools))
+
+    def _count(self, prompt_tokens: int, share: float) -> None:
         self._total += prompt_tokens
-        self._shared += prompt_tokens * shared / max(1, length)
+        self._shared += prompt_tokens * share
+
+    def add(self, total: float, shared: float) -> None:
+        """Count what another meter saw."""
+        self._total += total
+        self._shared += shared
+
+    @property
+    def counted(self) -> tuple[float, float]:
+        """Prompt tokens in all, and those in shared prefixes."""
+        return self._total, self._shared
 
     @property
     def share(self) -> float | None:
         """Between 0 and 1; none before the first request."""
         return self._shared / self._total if self._total else None
-
-    def _remember(self, chain: int) -> None:
-        self._known[chain] = None
-        self._known.move_to_end(chain)
-        if len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
-
-
-def _calls(message: Message) -> tuple[str, ...]:
-    return tuple(f"{call.id}{call.name}{call.arguments}" for call in message.tool_calls)

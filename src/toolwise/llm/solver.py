@@ -32,6 +32,9 @@ _OFFERS = 1024
 """Sets of candidates whose functions are remembered."""
 _TOOLS = 4096
 """Tools of which what is shown is remembered."""
+_MESSAGES = 8192
+"""Messages with calls that are remembered as they are sent."""
+_SYSTEM = Message(role=Role.SYSTEM, content=SYSTEM)
 
 
 def give_up_function() -> FunctionTool:
@@ -97,6 +100,9 @@ class ChatPolicy:
         self._max_tokens = max_tokens
         self._shown: OrderedDict[str, tuple[str, Schema]] = OrderedDict()
         self._offers: OrderedDict[tuple[str, ...], tuple[Offer, tuple[FunctionTool, ...]]] = OrderedDict()
+        self._known: OrderedDict[int, tuple[Message, Offer, Message]] = OrderedDict()
+        """By identity, messages with calls as they are sent: the same one in all the requests of a path, so that it is
+        written once."""
 
     async def act(self, turn: Turn) -> Step:
         """Raises what the model raises."""
@@ -107,12 +113,23 @@ class ChatPolicy:
     def request(self, turn: Turn) -> ChatRequest:
         """The model call that decides this turn."""
         offer, functions = self._offer(turn.tools)
-        messages = [Message(role=Role.SYSTEM, content=SYSTEM), *(_named(message, offer) for message in turn.path)]
+        messages = [_SYSTEM, *(self._sent(message, offer) for message in turn.path)]
         attempts = [[_named(message, offer) for message in sibling] for sibling in turn.siblings if sibling]
         if attempts:
             messages.append(diversity_message(attempts))
         sampling = Sampling(self._temperature, self._max_tokens, turn.seed)
         return ChatRequest(tuple(messages), functions, sampling)
+
+    def _sent(self, message: Message, offer: Offer) -> Message:
+        """`_named`, the same object for the same message."""
+        if not message.tool_calls:
+            return message
+        known = self._known.get(id(message))
+        if known is None or known[0] is not message or known[1] is not offer:
+            known = self._known[id(message)] = (message, offer, _named(message, offer))
+            if len(self._known) > _MESSAGES:
+                self._known.popitem(last=False)
+        return known[2]
 
     def _offer(self, tools: tuple[Tool, ...]) -> tuple[Offer, tuple[FunctionTool, ...]]:
         key = tuple(tool.id for tool in tools)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,8 @@ import orjson
 
 from toolwise.llm.faults import EndpointError, FaultKind, excerpt
 from toolwise.ports import ChatReply, ChatRequest
-from toolwise.types import FunctionTool, Json, Message, Role, ToolCall, content_key
+from toolwise.types import Json, Message, Role, ToolCall, canonical_json
+from toolwise.types.base import IDENTITY_SCHEME
 
 CUT_OFF = "length"
 """The finish reason of an answer that reached the limit of tokens."""
@@ -38,11 +39,18 @@ def asked(request: ChatRequest) -> dict[str, Json]:
 
     Keys stand in the order that keeps prefixes stable: the tools and the standing messages come first.
     """
-    sampling = request.sampling
-    body: dict[str, Json] = {}
+    body = _settings(request)
     if request.tools:
         body["tools"] = request.tools
     body["messages"] = [message_json(message) for message in request.messages]
+    return body
+
+
+def _settings(request: ChatRequest) -> dict[str, Json]:
+    """All of a request but its tools and messages, whose places are kept."""
+    sampling = request.sampling
+    body: dict[str, Json] = {"tools": None} if request.tools else {}
+    body["messages"] = None
     if request.answer_schema is not None:
         body["response_format"] = {
             "type": "json_schema",
@@ -58,47 +66,59 @@ def asked(request: ChatRequest) -> dict[str, Json]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Tools:
-    """Tools as they are sent; kept by identity, as one task's requests all offer the same object."""
+class _Sent:
+    """Something as it is sent; kept by identity, as one task's requests hold the same objects again and again."""
 
-    tools: Sequence[FunctionTool]
+    source: object
     sent: bytes
-    key: str
+    key: bytes
 
 
-_TOOLS: OrderedDict[int, _Tools] = OrderedDict()
-_REMEMBERED = 1024
+class _Written:
+    """What was written lately, so that it is written once. Identity is enough, as what is kept is not freed."""
 
+    def __init__(self, write: Callable[[Any], bytes], most: int) -> None:
+        self._write = write
+        self._most = most
+        self._known: OrderedDict[int, _Sent] = OrderedDict()
 
-def _tools(tools: Sequence[FunctionTool]) -> _Tools:
-    found = _TOOLS.get(id(tools))
-    if found is None or found.tools is not tools:
-        sent = orjson.dumps(tools)
-        found = _TOOLS[id(tools)] = _Tools(tools, sent, hashlib.blake2b(sent, digest_size=10).hexdigest())
-        if len(_TOOLS) > _REMEMBERED:
-            _TOOLS.popitem(last=False)
-    return found
+    def of(self, source: object) -> _Sent:
+        found = self._known.get(id(source))
+        if found is None or found.source is not source:
+            sent = self._write(source)
+            found = self._known[id(source)] = _Sent(source, sent, hashlib.blake2b(sent, digest_size=10).digest())
+            if len(self._known) > self._most:
+                self._known.popitem(last=False)
+        return found
 
 
 def request_body(request: ChatRequest, model: str) -> bytes:
     """The bytes to send: `asked` with the model's name."""
-    body = asked(request)
+    body = _settings(request)
+    body["messages"] = [orjson.Fragment(sent) for sent in written_messages(request)]
     if request.tools:
-        body["tools"] = orjson.Fragment(_tools(request.tools).sent)
+        body["tools"] = orjson.Fragment(_TOOLS.of(request.tools).sent)
     return orjson.dumps({"model": model, **body})
 
 
 def request_key(request: ChatRequest, model: str) -> str:
     """The content key of all that a reply depends on: model, tools, messages, schema and sampling settings."""
-    body = asked(request)
-    if request.tools:
-        body["tools"] = _tools(request.tools).key
-    return content_key("chat", model, body)
+    digest = hashlib.blake2b(digest_size=10)
+    digest.update(canonical_json(["chat", IDENTITY_SCHEME, model, _settings(request)]))
+    digest.update(_TOOLS.of(request.tools).key if request.tools else b"none")
+    for message in request.messages:
+        digest.update(_MESSAGES.of(message).key)
+    return digest.hexdigest()
+
+
+def written_messages(request: ChatRequest) -> list[bytes]:
+    """The messages as they are sent."""
+    return [_MESSAGES.of(message).sent for message in request.messages]
 
 
 def tools_size(request: ChatRequest) -> int:
     """Bytes of the tools as they are sent."""
-    return len(_tools(request.tools).sent) if request.tools else 0
+    return len(_TOOLS.of(request.tools).sent) if request.tools else 0
 
 
 def message_json(message: Message) -> dict[str, Json]:
@@ -122,10 +142,24 @@ def call_json(call: ToolCall) -> dict[str, Json]:
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
 
 
+_TOOLS = _Written(orjson.dumps, 1024)
+_MESSAGES = _Written(lambda message: orjson.dumps(message_json(message)), 8192)
+
+
 def reply_json(reply: ChatReply) -> dict[str, Json]:
     """A reply as the journal keeps it."""
+    message = reply.message
+    kept: dict[str, Json] = {"role": message.role.value}
+    if message.content:
+        kept["content"] = message.content
+    if message.thought:
+        kept["thought"] = message.thought
+    if message.tool_calls:
+        kept["tool_calls"] = [
+            {"id": call.id, "name": call.name, "arguments": call.arguments} for call in message.tool_calls
+        ]
     return {
-        "message": reply.message.model_dump(mode="json", exclude_defaults=True),
+        "message": kept,
         "finish_reason": reply.finish_reason,
         "prompt_tokens": reply.prompt_tokens,
         "completion_tokens": reply.completion_tokens,

@@ -40,12 +40,15 @@ class BudgetMeter:
         self.session = Usage()
         self.notices: dict[str, int] = {}
         self._budget = budget
+        self._limited = any(limit is not None for limit in budget.model_dump().values())
         self._pending = Usage()
         self._settled = asyncio.Event()
         self._started: float | None = None
 
     async def admit(self, estimate: Usage) -> None:
         """Raises BudgetSpentError."""
+        if not self._limited:
+            return
         while (problem := self._problem(estimate)) is not None:
             if not self._pending.calls or "minutes" in problem:
                 raise BudgetSpentError(f"{problem}; raise it and run again with --resume")
@@ -54,10 +57,11 @@ class BudgetMeter:
         self._pending += estimate
 
     def settle(self, estimate: Usage, used: Usage) -> None:
-        self._pending = _minus(self._pending, estimate)
         self.used += used
         self.session += used
-        self._settled.set()
+        if self._limited:
+            self._pending = _minus(self._pending, estimate)
+            self._settled.set()
 
     def notice(self, text: str) -> None:
         self.notices[text] = self.notices.get(text, 0) + 1

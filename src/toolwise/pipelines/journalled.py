@@ -10,7 +10,6 @@ from toolwise.llm.pricing import Usage
 from toolwise.llm.wire import reply_from, reply_json, request_key
 from toolwise.ports import ChatReply, ChatRequest
 from toolwise.store.journal import EffectKind, Journal
-from toolwise.types import Json
 
 
 class CountingModel(Protocol):
@@ -38,7 +37,7 @@ class JournalledModel:
         """Of those asked, how many went to the model; the others were in the journal or in flight already."""
         self._model = model
         self._journal = journal
-        self._flying: dict[str, asyncio.Future[Json]] = {}
+        self._flying: dict[str, asyncio.Future[ChatReply]] = {}
 
     async def complete(self, request: ChatRequest) -> ChatReply:
         """Raises what the model raises."""
@@ -47,10 +46,11 @@ class JournalledModel:
         while (flying := self._flying.get(key)) is not None:
             await asyncio.wait([flying])  # shares the outcome, but not the fate of whoever asked first
             if not flying.cancelled():
-                return reply_from(flying.result())
+                return flying.result()
         flying = self._flying[key] = asyncio.get_running_loop().create_future()
         try:
-            flying.set_result(await self._journal.effect(EffectKind.MODEL, key, lambda: self._perform(request)))
+            reply = await self._answer(key, request)
+            flying.set_result(reply)
         except Exception as error:
             flying.set_exception(error)
             flying.exception()  # it is raised here, and need not be by others
@@ -58,14 +58,17 @@ class JournalledModel:
         finally:
             flying.cancel()  # only where it was cancelled: then the next one asks
             del self._flying[key]
-        return reply_from(flying.result())
+        return reply
 
-    async def _perform(self, request: ChatRequest) -> Json:
+    async def _answer(self, key: str, request: ChatRequest) -> ChatReply:
+        if (recorded := self._journal.get(key)) is not None:
+            return reply_from(recorded[0])
         self.performed += 1
         reply, used = await self._model.ask(request)
         self.prefixes.see(request, reply.prompt_tokens)
         usage = [used.calls, used.prompt_tokens, used.completion_tokens, used.cached_tokens, used.cost]
-        return {**reply_json(reply), "usage": usage}
+        self._journal.record(EffectKind.MODEL, key, {**reply_json(reply), "usage": usage})
+        return reply
 
 
 def spent(journal: Journal) -> Usage:

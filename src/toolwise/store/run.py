@@ -14,7 +14,7 @@ import yaml
 from toolwise import __version__
 from toolwise.errors import RunError
 from toolwise.files import write_atomic
-from toolwise.store.database import connect, storage
+from toolwise.store.database import Database
 from toolwise.store.journal import Journal
 from toolwise.store.rows import Rows
 from toolwise.types import Json, content_key
@@ -38,48 +38,55 @@ class RunFolder:
         self._lock = _lock(path)
         if not (path / CONFIG_FILE).exists():
             _write_config(path, config)
-        self._connection = connect(path / JOURNAL_FILE)
-        self.journal = Journal(self._connection)
+        try:
+            self._database = Database(path / JOURNAL_FILE)
+            self.journal = Journal(self._database)
+        except RunError:
+            self._lock.close()
+            raise
 
     def rows(self, stage: str) -> Rows:
-        return Rows(self._connection, stage)
+        return Rows(self._database, stage)
 
     def finished(self, stage: str) -> tuple[float, Json] | None:
         """A finished stage's seconds and summary; none if it has not finished."""
-        with storage(JOURNAL_FILE):
-            found = self._connection.execute("SELECT seconds, summary FROM stages WHERE name = ?", (stage,)).fetchone()
-        return None if found is None else (float(found[0]), orjson.loads(found[1]))
+        found = self._database.rows("SELECT seconds, summary FROM stages WHERE name = ?", stage)
+        return (float(found[0][0]), orjson.loads(found[0][1])) if found else None
 
     def finish(self, stage: str, seconds: float, summary: Json) -> None:
         """Record that a stage is complete, so that a resumed run skips it."""
-        with storage(JOURNAL_FILE):
-            self._connection.execute(
-                "INSERT OR REPLACE INTO stages VALUES (?, ?, ?)",
-                (stage, seconds, orjson.dumps(summary, option=orjson.OPT_NON_STR_KEYS)),
-            )
+        self._database.write(
+            "INSERT OR REPLACE INTO stages VALUES (?, ?, ?)",
+            (stage, seconds, orjson.dumps(summary, option=orjson.OPT_NON_STR_KEYS)),
+        )
+
+    def note(self, name: str, value: Json) -> None:
+        """Keep a small fact about the run under a name, in place of the one before; written as records are."""
+        self._database.write("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, orjson.dumps(value)))
+
+    def noted(self, name: str) -> Json:
+        """The fact kept under a name; null where there is none."""
+        found = self._database.rows("SELECT value FROM notes WHERE name = ?", name)
+        return orjson.loads(found[0][0]) if found else None
 
     @contextmanager
     def grouped(self) -> Iterator[Callable[[], None]]:
         """Within the block, records go to disk together, whenever the given function is called and at the end.
 
-        A kill loses what was recorded since the last call. Rows must not be added inside.
+        A kill loses what was recorded since the last call. The function raises RunError where the disk is full; what
+        it could not write waits for the next call.
         """
-        self._connection.execute("BEGIN")
 
         def commit() -> None:
-            with storage(JOURNAL_FILE):
-                self._connection.execute("COMMIT")
-                self._connection.execute("BEGIN")
+            self._database.commit()
+            self.journal.committed()
 
-        try:
+        with self._database.grouped():
             yield commit
-        finally:
-            if self._connection.in_transaction:
-                with storage(JOURNAL_FILE):
-                    self._connection.execute("COMMIT")
+        self.journal.committed()
 
     def close(self) -> None:
-        self._connection.close()
+        self._database.close()
         self._lock.close()
 
     def __enter__(self) -> RunFolder:
