@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from toolwise import __version__
-from toolwise.cli import catalog_commands, data_commands, metatask_commands, model_commands, run_commands, teacher_commands
+from toolwise.cli import (
+    catalog_commands,
+    data_commands,
+    metatask_commands,
+    model_commands,
+    reproduce_commands,
+    run_commands,
+    teacher_commands,
+    trajectory_commands,
+)
 from toolwise.cli.output import one_line_errors
 
 app = typer.Typer(
@@ -25,6 +34,8 @@ data_commands.register(app)
 metatask_commands.register(app)
 teacher_commands.register(app)
 model_commands.register(app)
+trajectory_commands.register(app)
+reproduce_commands.register(app)
 
 
 @app.callback(invoke_without_command=True)

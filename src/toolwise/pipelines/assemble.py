@@ -10,10 +10,10 @@ from pathlib import Path
 from toolwise.catalog import CatalogFile
 from toolwise.errors import ConfigError, MissingExtraError
 from toolwise.evaluation import NearestToolPolicy, NullPolicy
-from toolwise.metatasks import CatalogSubject, Subject
+from toolwise.metatasks import CatalogSubject, Goals, Subject
 from toolwise.pipelines.worlds import WorldConfig, WorldKind
-from toolwise.ports import Policy, World
-from toolwise.types import Split
+from toolwise.ports import ChatModel, Policy, World
+from toolwise.types import Split, Tool
 from toolwise.worlds import (
     CallRecord,
     CompressedWorld,
@@ -42,6 +42,12 @@ def exact_subject(name: str, sizes: tuple[int, int] | None, problems: Sequence[P
     return PlanningSubject(name, sizes, [read_pddl(path) for path in problems])
 
 
+def goal_subject(name: str, sizes: tuple[int, int]) -> tuple[Goals, Sequence[Tool]]:
+    """An exact world, plain or renamed, with its tools. Raises ConfigError."""
+    subject = PlanningSubject(name, sizes)
+    return subject, subject.world.variant.toolset.tools
+
+
 def catalog_subject(tools: ToolsetSource, split_of: Mapping[str, Split]) -> Subject:
     """Toolsets in the simulated world for meta-tasks. Raises ConfigError."""
     return CatalogSubject(tools, split_of, SimulatedWorld(tools))
@@ -67,10 +73,18 @@ async def close_all(closers: list[Closer]) -> None:
             await closing
 
 
-def build_world(config: WorldConfig, tools: ToolsetSource, closers: list[Closer] | None = None) -> World:
-    """As `opened_world`, for callers that close nothing, or close by `closers` themselves."""
+def build_world(
+    config: WorldConfig,
+    tools: ToolsetSource,
+    closers: list[Closer] | None = None,
+    executor: ChatModel | None = None,
+) -> World:
+    """As `opened_world`, for callers that close nothing, or close by `closers` themselves.
+
+    `executor` plays the tools of the world `llm` in place of a model of its own.
+    """
     given = [] if closers is None else closers
-    world = _base_world(config, tools, given)
+    world = _base_world(config, tools, given, executor)
     if config.faults.rate or config.faults.rates:
         world = FaultyWorld(world, config.faults)
     if config.compression is not None:
@@ -79,22 +93,26 @@ def build_world(config: WorldConfig, tools: ToolsetSource, closers: list[Closer]
     return world
 
 
-def _base_world(config: WorldConfig, tools: ToolsetSource, closers: list[Closer]) -> World:
+def _base_world(config: WorldConfig, tools: ToolsetSource, closers: list[Closer], executor: ChatModel | None) -> World:
     record = CallRecord(config.record) if config.record is not None else None
     if config.layers == (WorldKind.REPLAY,) and record is not None:
         return ReplayWorld(record, tools, exact=config.rule.exact)
     replays = config.layers[0] is WorldKind.REPLAY
-    layers = [_layer(kind, config, tools, closers) for kind in config.layers[1 if replays else 0 :]]
+    layers = [_layer(kind, config, tools, closers, executor) for kind in config.layers[1 if replays else 0 :]]
     if len(layers) == 1 and not replays:
         world = layers[0].world
         return world if record is None else RecordingWorld(world, record, tools)
     return LayeredWorld(layers, tools, record=record, rule=config.rule, lookup=replays)
 
 
-def _layer(kind: WorldKind, config: WorldConfig, tools: ToolsetSource, closers: list[Closer]) -> Layer:
+def _layer(
+    kind: WorldKind, config: WorldConfig, tools: ToolsetSource, closers: list[Closer], executor: ChatModel | None
+) -> Layer:
     if kind is WorldKind.SIMULATED:
         return Layer(simulated_world(tools))
     if kind is WorldKind.LLM:
+        if executor is not None:
+            return Layer(LlmWorld(tools, executor, config.executor))
         return Layer(_llm_world(config, tools, closers))
     world = _real_world(kind, config, tools)
     close = getattr(world, "close", None)

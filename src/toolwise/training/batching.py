@@ -126,6 +126,11 @@ def encode(examples: Sequence[SFTExample], tokenizer: PreTrainedTokenizerFast, w
     return encoded
 
 
+def count_tokens(examples: Sequence[SFTExample], tokenizer: PreTrainedTokenizerFast) -> list[int]:
+    """Tokens of each example, as training counts them."""
+    return [len(item) for item in encode(examples, tokenizer, {})]
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Sequences of like length, padded on the right. The head runs on the target positions only."""

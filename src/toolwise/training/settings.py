@@ -14,6 +14,11 @@ class CompactTrainingConfig(Config):
     """Wall-clock minutes; the learning rates and the mix of data follow the share of them that has passed."""
     max_steps: int | None = Field(default=None, ge=1)
     """If given, the schedule follows steps instead of the clock, and the result no longer depends on the machine."""
+    max_tokens: int | None = Field(default=None, ge=1)
+    """If given, the schedule follows the tokens read (padding not counted) instead; it ends with the batch that
+    reaches them. For comparing corpora at equal cost."""
+    first_stage: float = Field(default=0.0, ge=0, le=1)
+    """Share of the schedule in which the first stage's examples are read, where there are some; then the others."""
     width: int = Field(default=128, ge=16, multiple_of=16)
     layers: int = Field(default=5, ge=1)
     heads: int = Field(default=4, ge=1)

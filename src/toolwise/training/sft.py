@@ -69,12 +69,26 @@ class TrainingSummary(Frozen):
     """Examples left out because they are longer than the context."""
 
 
+@dataclass(frozen=True)
+class Given:
+    """What a training may be given besides its examples."""
+
+    tokenizer: PreTrainedTokenizerFast | None = None
+    """In place of one made from the examples: models that are compared must count tokens alike."""
+    first: Sequence[SFTExample] = ()
+    """Examples of a stage of their own, before all others (`first_stage` says for how long)."""
+
+
+_NOTHING = Given()
+
+
 def train_compact(
     train: Sequence[SFTExample],
     dev: Sequence[SFTExample],
     out: Path,
     config: CompactTrainingConfig | None = None,
     observer: Observer = silent,
+    given: Given = _NOTHING,
 ) -> TrainingSummary:
     """Train and save a model in the folder `out`, its untrained twin in `out/untrained`.
 
@@ -86,7 +100,7 @@ def train_compact(
     config = config or CompactTrainingConfig()
     torch.set_num_threads(config.threads or _default_threads())
     _keep_freed_memory()
-    trainer = _Trainer(train, dev, out, config, observer)
+    trainer = _Trainer(_prepare(train, dev, given, config, observer), out, config, observer)
     trainer.run()
     return trainer.finish()
 
@@ -114,28 +128,22 @@ class _Data:
 
     tokenizer: PreTrainedTokenizerFast
     real: list[Encoded]
+    first: list[Encoded]
     dev: list[Encoded]
     too_long: int
+    keys: list[str]
+    """Of all training examples, in order."""
 
 
 class _Trainer:
-    def __init__(
-        self,
-        train: Sequence[SFTExample],
-        dev: Sequence[SFTExample],
-        out: Path,
-        config: CompactTrainingConfig,
-        observer: Observer,
-    ) -> None:
-        self.out, self.config, self.observer = out, config, observer
-        self._report(Position(), "reading examples")
-        self.data = _prepare(train, dev, config)
+    def __init__(self, data: _Data, out: Path, config: CompactTrainingConfig, observer: Observer) -> None:
+        self.data, self.out, self.config, self.observer = data, out, config, observer
         size = ModelSize(config.width, config.layers, config.heads, 4 * config.width)
         self.model: ToolwiseForCausalLM = new_model(self.data.tokenizer, size, config.seed)
         self.optimiser = Optimiser(self.model, config.learning_rate, config.learning_rate)
         self.streams = {stream.name: stream for stream in _streams(self.data, config)}
         settings = config.model_dump(mode="json", exclude={"minutes", "threads", "checkpoint_seconds"})
-        self.key = content_key(settings, [example.key for example in train])
+        self.key = content_key(settings, data.keys)
         self.position = load_checkpoint(out, self.model, self.optimiser, self.key)
         for name, place in self.position.streams.items():
             self.streams[name].seek(place)
@@ -143,6 +151,8 @@ class _Trainer:
     @property
     def progress(self) -> float:
         """Share of the schedule that has passed."""
+        if self.config.max_tokens is not None:
+            return self.position.tokens / self.config.max_tokens
         if self.config.max_steps is not None:
             return self.position.step / self.config.max_steps
         return self.position.seconds / (60 * self.config.minutes)
@@ -168,6 +178,8 @@ class _Trainer:
             position.stage = "selection" if self.progress < config.selection and unfinished else "whole tasks"
         if position.stage == "selection":
             return "selection"
+        if self.data.first and self.progress < config.first_stage:
+            return "first"
         draw = random.Random(f"{config.seed}|{position.step}").random()
         return "synthetic" if draw < config.synthetic * (1 - self.progress) else "real"
 
@@ -211,8 +223,9 @@ class _Trainer:
         write_lines(self.out / CURVE_FILE, map(canonical_json, self.position.curve))
 
     def _report(self, position: Position, note: str) -> None:
-        total = self.config.max_steps or round(60 * self.config.minutes)
+        total = self.config.max_tokens or self.config.max_steps or round(60 * self.config.minutes)
         done = position.step if self.config.max_steps else round(position.seconds)
+        done = position.tokens if self.config.max_tokens else done
         self.observer(Progress(STAGE, min(done, total), total, note))
 
     def finish(self) -> TrainingSummary:
@@ -235,17 +248,33 @@ class _Trainer:
         return summary
 
 
-def _prepare(train: Sequence[SFTExample], dev: Sequence[SFTExample], config: CompactTrainingConfig) -> _Data:
+def _prepare(
+    train: Sequence[SFTExample],
+    dev: Sequence[SFTExample],
+    given: Given,
+    config: CompactTrainingConfig,
+    observer: Observer,
+) -> _Data:
+    observer(Progress(STAGE, 0, 1, "reading examples"))
+    tokenizer = given.tokenizer or corpus_tokenizer([*train[:_TOKENIZER_EXAMPLES], *given.first], config.vocabulary)
+
+    def short(examples: Sequence[SFTExample]) -> list[Encoded]:
+        return [item for item in encode(examples, tokenizer, _weights(config)) if len(item) <= config.longest]
+
+    real, first = short(train), short(given.first)
+    left_out = len(train) + len(given.first) - len(real) - len(first)
+    keys = [example.key for example in (*train, *given.first)]
+    return _Data(tokenizer, real, first, short(list(dev[: config.dev_examples])), left_out, keys)
+
+
+def corpus_tokenizer(examples: Sequence[SFTExample], vocabulary: int) -> PreTrainedTokenizerFast:
+    """A tokenizer for these examples and for made-up ones."""
     made_up = [synthetic_example(level, f"words:{i}") for level in (SELECTION, WHOLE) for i in range(_SYNTHETIC_EPOCH)]
     texts = (
         "".join(segment.text for segment in render(in_schema_order(example), example.tools))
-        for example in [*made_up, *train[:_TOKENIZER_EXAMPLES]]
+        for example in [*made_up, *examples]
     )
-    tokenizer = train_tokenizer(texts, config.vocabulary)
-    encoded = encode(train, tokenizer, _weights(config))
-    real = [item for item in encoded if len(item) <= config.longest]
-    held = encode(list(dev[: config.dev_examples]), tokenizer, _weights(config))
-    return _Data(tokenizer, real, [item for item in held if len(item) <= config.longest], len(encoded) - len(real))
+    return train_tokenizer(texts, vocabulary)
 
 
 def _weights(config: CompactTrainingConfig) -> dict[Part, float]:
@@ -260,13 +289,18 @@ def _streams(data: _Data, config: CompactTrainingConfig) -> Iterator[Stream]:
 
         return Stream(name, fresh, batch_tokens=config.batch_tokens, pad=_pad(data), seed=config.seed)
 
-    def read_in_part(epoch: int) -> list[Encoded]:
-        rng = random.Random(f"{config.seed}:shortened:{epoch}")
-        return [shortened(example, config.shortened, rng) for example in data.real]
+    def real(name: str, examples: list[Encoded], seed: str) -> Stream:
+        def read_in_part(epoch: int) -> list[Encoded]:
+            rng = random.Random(f"{seed}:{epoch}")
+            return [shortened(example, config.shortened, rng) for example in examples]
+
+        return Stream(name, read_in_part, batch_tokens=config.batch_tokens, pad=_pad(data), seed=config.seed)
 
     yield made_up("selection", SELECTION)
     yield made_up("synthetic", WHOLE)
-    yield Stream("real", read_in_part, batch_tokens=config.batch_tokens, pad=_pad(data), seed=config.seed)
+    yield real("real", data.real, f"{config.seed}:shortened")
+    if data.first:
+        yield real("first", data.first, f"{config.seed}:first")
 
 
 def _probe_loss(model: ToolwiseForCausalLM, hidden: torch.Tensor, batch: Batch) -> torch.Tensor:

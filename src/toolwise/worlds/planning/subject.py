@@ -89,6 +89,11 @@ class PlanningSubject:
         plan = solve(layout, layout.load(task.world.start), _decode(task.provenance.pattern))
         return [self._call(operator) for operator in plan.operators]
 
+    def reached(self, task: Task, session: Session) -> bool:
+        """Does the goal hold in the session's present state?"""
+        own = _own(session)
+        return own.layout.satisfied(own.present, _decode(task.provenance.pattern))
+
     def _call(self, operator: Operator) -> ToolCall:
         key = (operator.tool, operator.arguments)
         call = self._calls.get(key)

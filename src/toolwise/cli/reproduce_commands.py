@@ -1,0 +1,56 @@
+"""`toolwise reproduce`: run a published claim's experiment again, and say what holds."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from toolwise.cli.options import AsJson, Out, Workers
+from toolwise.cli.output import emit
+from toolwise.cli.progress import ProgressView
+from toolwise.types import Json
+
+group = typer.Typer(help="Run an experiment again, and say which claims hold.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group to the application."""
+    app.add_typer(group, name="reproduce")
+
+
+@group.callback()
+def _group() -> None:
+    """Run an experiment again, and say which claims hold."""
+
+
+@group.command("metatasks")
+def metatasks(
+    out: Out,
+    quick: Annotated[bool, typer.Option("--quick", help="Small models: about 20 minutes on two cores.")] = False,
+    world: Annotated[
+        list[str] | None, typer.Option("--world", help="Only this world: blocksworld, logistics or spellwrite.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Models of each variant.")] = None,
+    ratio: Annotated[float | None, typer.Option("--ratio", help="Meta-tasks' share of the tokens.")] = None,
+    workers: Workers = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Train models with and without meta-tasks on equal tokens, and execute what they call. Goes on if stopped."""
+    from toolwise.pipelines.reproduce.metatasks import metatask_experiment, reproduce_metatasks
+
+    config = metatask_experiment(quick, world or (), seeds, ratio)
+    command = " ".join(["toolwise", *sys.argv[1:]])
+    with ProgressView() as view:
+        document = reproduce_metatasks(config, out, command=command, workers=workers, observer=view)
+    emit(document, as_json, lambda result: _render(result, str(out)))
+
+
+def _render(document: Json, out: str) -> str:
+    lines = [f"{len(document['models'])} models, {document['model_minutes']} minutes of model time -> {out}"]
+    for row in document["success"]:
+        lines.append(f"  {row['world']}, {row['set']}, {row['agent']}: {row['value']:.1%}")
+    lines += [f"{f['verdict']}: {f['claim']}: {f['measured']}" for f in document["findings"]]
+    lines += [f"failed: {key}: {why}" for key, why in document["failed"].items()]
+    return "\n".join(lines)

@@ -1,0 +1,66 @@
+"""Meta-tasks as conversations to learn from, and a model's turn read back as an answer to be judged."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from toolwise.metatasks.wording import call_text, read_call
+from toolwise.offers import Offer
+from toolwise.ports import Tools
+from toolwise.types import (
+    ChatMessage,
+    MetaTaskExample,
+    MetaTaskKind,
+    Observation,
+    SFTExample,
+    Tool,
+    ToolCall,
+    canonical_json,
+)
+
+
+def offered(tools: Sequence[Tool], rng: random.Random) -> list[Tool]:
+    """The tools in a random order: their places must say nothing."""
+    return rng.sample(list(tools), len(tools))
+
+
+def chat_call(call: ToolCall, offer: Offer, call_id: str) -> dict[str, Any]:
+    """A call in OpenAI's shape, by its function name."""
+    function = {"name": offer.name(call.name), "arguments": call.arguments}
+    return {"id": call_id, "type": "function", "function": function}
+
+
+def tool_message(observation: Observation, call_id: str) -> ChatMessage:
+    """What a tool returned, as the model reads it."""
+    return {"role": "tool", "content": canonical_json(observation.body).decode(), "tool_call_id": call_id}
+
+
+def question_tools(example: MetaTaskExample, tools: Tools) -> list[Tool]:
+    """The candidates of a question, in an order that follows from its key."""
+    return offered([tools.tool(tool_id) for tool_id in example.tools], random.Random(f"offer:{example.key}"))
+
+
+def metatask_conversation(example: MetaTaskExample, tools: Tools) -> SFTExample:
+    """A question and its answer as one conversation. A call that is asked for is made, as in a solution.
+
+    Raises KeyError for tools that are not in `tools`.
+    """
+    offer = Offer(question_tools(example, tools))
+    call = read_call(example.answer, example.tools) if example.kind is MetaTaskKind.DECISION else None
+    answer: ChatMessage = {"role": "assistant", "content": "" if call else example.answer}
+    if call is not None:
+        answer["tool_calls"] = [chat_call(call, offer, "call_1")]
+    return SFTExample(
+        key=example.key,
+        task_key=example.key,
+        split=example.split,
+        messages=({"role": "user", "content": example.question}, answer),
+        tools=offer.functions(),
+    )
+
+
+def answer_of(content: str, calls: Sequence[ToolCall]) -> str:
+    """A model's turn in the one form that answers are judged in: its only call (by tool id), or its words."""
+    return call_text(calls[0]) if len(calls) == 1 and not content else content

@@ -1,0 +1,154 @@
+"""From scored models to rates with intervals, differences paired by seed and task, and verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from toolwise.evaluation.intervals import difference_with_interval, mean_with_interval
+from toolwise.metatasks import SIX
+from toolwise.pipelines.mixing import Variant
+from toolwise.pipelines.reproduce.cells import BASELINES, Cell
+from toolwise.pipelines.reproduce.material import HELD_OUT, RENAMED, SETS
+from toolwise.pipelines.reproduce.settings import MetaTaskExperiment
+from toolwise.types import Json, Metric
+
+MARGIN = 0.05
+"""What mixing must add to count: 5 points."""
+HOLDS, FAILS, UNCLEAR = "holds", "does not hold", "cannot tell"
+_TOLERANCE = 0.01
+_WORLDS = 3
+_ENOUGH = 2
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A cell and what came of it."""
+
+    cell: Cell
+    result: Json
+
+
+def _label(cell: Cell) -> str:
+    return f"{cell.variant.value} without {cell.left_out.value}" if cell.left_out else cell.variant.value
+
+
+def _groups(scored: Sequence[Scored]) -> dict[tuple[str, str], list[Scored]]:
+    groups: dict[tuple[str, str], list[Scored]] = {}
+    for one in scored:
+        groups.setdefault((one.cell.world, _label(one.cell)), []).append(one)
+    return dict(sorted(groups.items(), key=lambda item: item[0][0]))
+
+
+def _rate(values: Mapping[int, Sequence[bool]]) -> Metric:
+    """The mean over seeds (the clusters) and tasks."""
+    flat = [float(value) for of_seed in values.values() for value in of_seed]
+    clusters = [str(seed) for seed, of_seed in values.items() for _ in of_seed]
+    return mean_with_interval(flat, clusters)
+
+
+def success_rows(scored: Sequence[Scored]) -> list[Json]:
+    """World, variant, test set, rate with its interval, and the rate of each seed."""
+    rows = []
+    for (world, label), group in _groups(scored).items():
+        for name in SETS:
+            values = {one.cell.seed: one.result["success"][name] for one in group}
+            seeds = {str(seed): sum(reached) / len(reached) for seed, reached in values.items() if reached}
+            rows.append({"world": world, "agent": label, "set": name, **_rate(values).model_dump(), "seeds": seeds})
+    return rows
+
+
+def baseline_rows(baselines: Mapping[str, Json]) -> list[Json]:
+    """The same of the policies that learn nothing."""
+    return [
+        {"world": world, "agent": name, "set": of, **_rate({0: reached}).model_dump(), "seeds": {}}
+        for world, scores in baselines.items()
+        for name in BASELINES
+        for of, reached in scores[name].items()
+    ]
+
+
+def answer_rows(scored: Sequence[Scored]) -> list[Json]:
+    """World, variant, meta-task, accuracy (judged by execution) with its interval."""
+    rows = []
+    for (world, label), group in _groups(scored).items():
+        for kind in SIX:
+            values = {one.cell.seed: one.result["answers"].get(kind.value, []) for one in group}
+            rows.append({"world": world, "agent": label, "kind": kind.value, **_rate(values).model_dump()})
+    return rows
+
+
+def _difference(scored: Sequence[Scored], world: str, name: str, labels: tuple[str, str]) -> Metric:
+    """Success of one variant less that of another, paired by seed and task."""
+    of = {
+        label: {one.cell.seed: one for one in scored if one.cell.world == world and _label(one.cell) == label}
+        for label in labels
+    }
+    left: list[float] = []
+    right: list[float] = []
+    clusters: list[str] = []
+    for seed in sorted(of[labels[0]].keys() & of[labels[1]].keys()):
+        one, other = (of[label][seed].result["success"][name] for label in labels)
+        left += map(float, one)
+        right += map(float, other)
+        clusters += [str(seed)] * len(one)
+    return difference_with_interval(left, right, clusters)
+
+
+def _verdict(difference: Metric) -> str:
+    if difference.value >= MARGIN and difference.low > 0:
+        return HOLDS
+    return FAILS if difference.high < MARGIN else UNCLEAR
+
+
+def findings(config: MetaTaskExperiment, scored: Sequence[Scored]) -> list[Json]:
+    """The hypothesis, part by part, and whether the tokens were equal."""
+    pair = (Variant.MIXED.value, Variant.SOLUTION_ONLY.value)
+    found: list[Json] = []
+    verdicts: dict[str, list[str]] = {}
+    for name in SETS:
+        for world in config.worlds:
+            difference = _difference(scored, world, name, pair)
+            verdict = _verdict(difference) if difference.n else UNCLEAR
+            verdicts.setdefault(name, []).append(verdict)
+            found.append(
+                {
+                    "claim": f"{world}, {name} instances: mixed beats solution-only at equal tokens",
+                    "claimed": f">= {100 * MARGIN:.0f} points",
+                    "measured": _points(difference),
+                    "verdict": verdict,
+                }
+            )
+    found.append(_overall("at least two of the three worlds (held-out instances)", verdicts[HELD_OUT], _ENOUGH))
+    found.append(_overall("all three worlds with renamed tools", verdicts[RENAMED], _WORLDS))
+    found.append(_matched(config, scored))
+    return found
+
+
+def _points(difference: Metric) -> str:
+    if not difference.n:
+        return "not measured"
+    value, low, high = (100 * x for x in (difference.value, difference.low, difference.high))
+    return f"{value:+.1f} points (95%: {low:+.1f} to {high:+.1f}; n = {difference.n})"
+
+
+def _overall(where: str, verdicts: Sequence[str], needed: int) -> Json:
+    holding, failing = verdicts.count(HOLDS), verdicts.count(FAILS)
+    verdict = HOLDS if holding >= needed else FAILS if _WORLDS - failing < needed else UNCLEAR
+    return {
+        "claim": f"mixed beats solution-only by 5 points on {where}",
+        "claimed": f">= {needed} of {_WORLDS} worlds",
+        "measured": f"{holding} hold, {failing} do not, of {len(verdicts)} measured",
+        "verdict": verdict,
+    }
+
+
+def _matched(config: MetaTaskExperiment, scored: Sequence[Scored]) -> Json:
+    read = [one.result["tokens"] for one in scored]
+    spread = max((abs(tokens - config.tokens) / config.tokens for tokens in read), default=0.0)
+    return {
+        "claim": "all models read the same number of tokens",
+        "claimed": f"{config.tokens:,}, within {_TOLERANCE:.0%}",
+        "measured": f"{min(read):,} to {max(read):,}" if read else "not measured",
+        "verdict": UNCLEAR if not read else HOLDS if spread <= _TOLERANCE else FAILS,
+    }

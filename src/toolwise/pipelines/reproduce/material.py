@@ -1,0 +1,178 @@
+"""The data of one world: training solutions and meta-tasks, held-out questions, test sets, one tokenizer for all."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolwise.corpus import read_rows, write_rows
+from toolwise.files import read_json, write_json
+from toolwise.metatasks import (
+    SIX,
+    Goals,
+    MetaTaskConfig,
+    Solution,
+    SolutionConfig,
+    Tally,
+    generate,
+    metatask_conversation,
+    solutions,
+)
+from toolwise.pipelines.assemble import goal_subject, require_training
+from toolwise.pipelines.mixing import Counted
+from toolwise.pipelines.reproduce.settings import MetaTaskExperiment
+from toolwise.types import Json, MetaTaskExample, MetaTaskKind, SFTExample, Split, Tool
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+HELD_OUT, LARGER, RENAMED = "held-out", "larger", "renamed"
+SETS = (HELD_OUT, LARGER, RENAMED)
+_UNSEEN = 1001
+"""The renaming of the test set; training uses 1, 2, …"""
+_PER_INSTANCE = 20
+"""Meta-tasks from one start: few, so that there are many starts."""
+_SOLUTIONS, _METATASKS, _QUESTIONS, _COUNTS = "solutions.jsonl", "metatasks.jsonl", "questions.jsonl", "tokens.json"
+_TOKENIZER = "tokenizer"
+
+
+class ToolTable:
+    """The tools of several variants of a world, by id."""
+
+    def __init__(self, subjects: Sequence[tuple[Goals, Sequence[Tool]]]) -> None:
+        self._tools = {tool.id: tool for _, tools in subjects for tool in tools}
+
+    def tool(self, tool_id: str) -> Tool:
+        return self._tools[tool_id]
+
+
+@dataclass(frozen=True)
+class WorldData:
+    """What was prepared for one world."""
+
+    folder: Path
+    config: MetaTaskExperiment
+    world: str
+
+    @property
+    def names(self) -> list[str]:
+        """The training variants of the tools, the plain one first."""
+        return [self.world, *(f"{self.world}_{i}" for i in range(1, self.config.renamings + 1))]
+
+    def subjects(self) -> list[tuple[Goals, Sequence[Tool]]]:
+        """The training variants with their tools."""
+        return [goal_subject(name, self.config.worlds[self.world].trained) for name in self.names]
+
+    def prepare(self) -> Json:
+        """Make everything and write it; the summary has counts."""
+        require_training("the experiment")
+        from toolwise.training.batching import count_tokens
+        from toolwise.training.sft import corpus_tokenizer
+
+        subjects = self.subjects()
+        solved = asyncio.run(self._solutions(subjects))
+        asked, held = asyncio.run(self._questions(subjects))
+        table = ToolTable(subjects)
+        conversations = [metatask_conversation(example, table) for example in asked]
+        tokenizer = corpus_tokenizer([*solved[::2], *conversations[::4]], self.config.vocabulary)
+        tokenizer.save_pretrained(self.folder / _TOKENIZER)
+        write_rows(self.folder / _SOLUTIONS, solved)
+        write_rows(self.folder / _METATASKS, asked)
+        write_rows(self.folder / _QUESTIONS, held)
+        counts = {"solutions": count_tokens(solved, tokenizer), "metatasks": count_tokens(conversations, tokenizer)}
+        write_json(self.folder / _COUNTS, counts)
+        return {
+            "solutions": len(solved),
+            "solution_tokens": sum(counts["solutions"]),
+            "metatasks": len(asked),
+            "metatask_tokens": sum(counts["metatasks"]),
+            "questions": len(held),
+            "vocabulary": len(tokenizer),
+        }
+
+    def _shares(self, total: int, parts: int) -> list[int]:
+        """Half for the plain tools, the rest evenly."""
+        if parts == 1:
+            return [total]
+        return [total // 2, *([total // 2 // (parts - 1)] * (parts - 1))]
+
+    async def _solutions(self, subjects: Sequence[tuple[Goals, Sequence[Tool]]]) -> list[SFTExample]:
+        found: list[SFTExample] = []
+        for place, count in enumerate(self._shares(self.config.solutions, len(subjects))):
+            subject, tools = subjects[place]
+            made = self._solution_config(f"{place}")
+            found += [s.example async for s in solutions(subject, tools, count, made, (Split.TRAIN,))]
+        return found
+
+    def _solution_config(self, what: str) -> SolutionConfig:
+        seed = random.Random(f"{self.config.data_seed}:{self.world}:{what}").randrange(1 << 30)
+        return SolutionConfig(seed=seed, calls_per_turn=self.config.calls_per_turn)
+
+    async def _questions(
+        self, subjects: Sequence[tuple[Goals, Sequence[Tool]]]
+    ) -> tuple[list[MetaTaskExample], list[MetaTaskExample]]:
+        """Training examples, and held-out ones in the plain tools, evenly over the kinds."""
+        asked: list[MetaTaskExample] = []
+        held: list[MetaTaskExample] = []
+        room = dict.fromkeys(SIX, -(-self.config.questions // len(SIX)))
+        for place, count in enumerate(self._shares(self.config.metatasks, len(subjects))):
+            seed = random.Random(f"{self.config.data_seed}:{self.world}:meta:{place}").randrange(1 << 30)
+            async for example in generate(
+                subjects[place][0], count, MetaTaskConfig(seed=seed, per_instance=_PER_INSTANCE), Tally()
+            ):
+                if example.split is Split.TRAIN:
+                    asked.append(example)
+                elif place == 0 and example.split is Split.SEEN_TOOLSET and room[example.kind]:
+                    room[example.kind] -= 1
+                    held.append(example)
+        return asked, held
+
+    def tests(self) -> Mapping[str, tuple[Goals, list[Solution]]]:
+        """The test sets: their subjects and tasks; none of their starts' objects occur in training."""
+        sizes = self.config.worlds[self.world]
+        sets = {
+            HELD_OUT: (self.world, sizes.trained),
+            LARGER: (self.world, sizes.larger),
+            RENAMED: (f"{self.world}_{_UNSEEN}", sizes.trained),
+        }
+
+        async def draw(name: str, subject: Goals, tools: Sequence[Tool]) -> list[Solution]:
+            made = self._solution_config(name)
+            found = solutions(subject, tools, self.config.tested, made, (Split.SEEN_TOOLSET,))
+            return [solution async for solution in found]
+
+        drawn: dict[str, tuple[Goals, list[Solution]]] = {}
+        for name, (variant, size) in sets.items():
+            subject, tools = goal_subject(variant, size)
+            drawn[name] = (subject, asyncio.run(draw(name, subject, tools)))
+        return drawn
+
+    def tokenizer(self) -> PreTrainedTokenizerFast:
+        """The one tokenizer of the world's models."""
+        from transformers import PreTrainedTokenizerFast
+
+        loaded: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(self.folder / _TOKENIZER)
+        return loaded
+
+    def pools(self, left_out: MetaTaskKind | None) -> tuple[list[Counted], list[Counted]]:
+        """Training solutions and meta-tasks with their tokens; one meta-task may be left out."""
+        counts = read_json(self.folder / _COUNTS)
+        solved = read_rows(self.folder / _SOLUTIONS, SFTExample)
+        table = ToolTable(self.subjects())
+        asked = read_rows(self.folder / _METATASKS, MetaTaskExample)
+        return (
+            [Counted(example, tokens) for example, tokens in zip(solved, counts["solutions"], strict=True)],
+            [
+                Counted(metatask_conversation(example, table), tokens)
+                for example, tokens in zip(asked, counts["metatasks"], strict=True)
+                if example.kind is not left_out
+            ],
+        )
+
+    def questions(self) -> list[MetaTaskExample]:
+        """The held-out questions."""
+        return list(read_rows(self.folder / _QUESTIONS, MetaTaskExample))

@@ -1,0 +1,91 @@
+"""Settings of the meta-task experiment: one configuration for a laptop, one for a GPU or a night."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from toolwise.config import Config
+from toolwise.pipelines.mixing import Variant
+from toolwise.training.settings import CompactTrainingConfig
+
+
+class WorldSizes(Config):
+    """Instance sizes of one world."""
+
+    trained: tuple[int, int]
+    """Of training and of held-out instances."""
+    larger: tuple[int, int]
+
+
+class MetaTaskExperiment(Config):
+    """Everything that shapes the results."""
+
+    worlds: dict[str, WorldSizes]
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Of the models' first weights and of the order of their batches."""
+    variants: tuple[Variant, ...] = tuple(Variant)
+    ratio: float = Field(default=0.5, ge=0, le=1)
+    """Meta-tasks' share of the tokens, in the mixed and the two-stage variant."""
+    tokens: int = Field(ge=1000)
+    """Every model reads so many."""
+    solutions: int = Field(ge=10)
+    """Training solutions of a world, the same for all variants; they are repeated as often as the tokens need."""
+    metatasks: int = Field(ge=10)
+    """Meta-task examples of a world, all splits together."""
+    calls_per_turn: int = Field(default=4, ge=1, le=6)
+    renamings: int = Field(default=8, ge=0)
+    """Half of all training examples are in the plain tools, the others evenly in so many renamings."""
+    tested: int = Field(default=40, ge=1)
+    """Tasks of each test set."""
+    questions: int = Field(default=60, ge=1)
+    """Held-out meta-task questions, evenly over the kinds."""
+    vocabulary: int = 500
+    ablations: bool = False
+    """Also leave out each meta-task in turn from the mixed variant."""
+    training: CompactTrainingConfig
+    data_seed: int = 0
+
+
+def quick_experiment(worlds: tuple[str, ...] = (), seeds: tuple[int, ...] = ()) -> MetaTaskExperiment:
+    """For two cores: 36 models of a tenth of the usual size."""
+    training = CompactTrainingConfig(
+        width=64, layers=3, batch_tokens=1000, learning_rate=5e-3, warm_up=20, threads=1,
+        selection=0, synthetic=0, shortened=0, dev_examples=0, longest=1500,
+    )  # fmt: skip
+    sizes = {
+        "blocksworld": WorldSizes(trained=(2, 3), larger=(4, 4)),
+        "logistics": WorldSizes(trained=(1, 1), larger=(2, 2)),
+        "spellwrite": WorldSizes(trained=(1, 2), larger=(3, 3)),
+    }
+    return MetaTaskExperiment(
+        worlds={name: sizes[name] for name in worlds or sizes},
+        seeds=seeds or (0, 1, 2),
+        tokens=600_000,
+        solutions=1000,
+        metatasks=3000,
+        training=training,
+    )
+
+
+def full_experiment(worlds: tuple[str, ...] = (), seeds: tuple[int, ...] = ()) -> MetaTaskExperiment:
+    """For a night: larger models and instances, more tokens, and the ablations."""
+    training = CompactTrainingConfig(
+        width=128, layers=5, batch_tokens=2500, learning_rate=3e-3, threads=1,
+        selection=0, synthetic=0, shortened=0, dev_examples=0, longest=1500,
+    )  # fmt: skip
+    sizes = {
+        "blocksworld": WorldSizes(trained=(3, 5), larger=(6, 6)),
+        "logistics": WorldSizes(trained=(1, 2), larger=(3, 3)),
+        "spellwrite": WorldSizes(trained=(2, 4), larger=(5, 5)),
+    }
+    return MetaTaskExperiment(
+        worlds={name: sizes[name] for name in worlds or sizes},
+        seeds=seeds or (0, 1, 2, 3, 4),
+        tokens=4_000_000,
+        solutions=4000,
+        metatasks=12_000,
+        tested=150,
+        questions=300,
+        ablations=True,
+        training=training,
+    )
