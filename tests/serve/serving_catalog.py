@@ -89,7 +89,12 @@ DEPOT = Toolset.model_validate(
                 returns={"type": "integer"},
                 hints={"read_only": True},
             ),
-            _tool("close_crate", {"crate_id": ID}, _http("POST", "/crates/{crate_id}:close", crate_id="path")),
+            _tool(
+                "close_crate",
+                {"crate_id": ID},
+                _http("POST", "/crates/{crate_id}:close", crate_id="path"),
+                required=["crate_id"],
+            ),
             _tool(
                 "label_crate",
                 {"crate_id": ID, "text": {"type": "string"}, "copies": {"type": "integer"}},

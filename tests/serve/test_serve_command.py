@@ -21,7 +21,6 @@ from toolwise.serve.launching import ServeOptions, serve_catalog
         ({"served_as": "http", "port": 99999}, "99999"),
         ({"served_as": "http", "host": "no.such.host.invalid"}, "no.such.host.invalid"),
         ({"served_as": "http", "toolsets": ("nonesuch",)}, "nonesuch"),
-        ({"served_as": "http", "world": "nonesuch"}, "simulated"),
         ({"seed": -1}, "seed"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
@@ -11,12 +12,13 @@ from hypothesis import strategies as st
 from serving_catalog import DEPOT
 
 from toolwise.serve.answers import Promise
-from toolwise.serve.http_arguments import from_text
 from toolwise.serve.http_paths import RouteTable, parse_template
+from toolwise.serve.http_styles import Reader
 from toolwise.serve.served import MAX_NAME, public_names
 from toolwise.serve.sessions import Sessions
-from toolwise.types import Catalog, HttpBinding, Observation, Tool, ToolErrorKind
+from toolwise.types import Catalog, HttpBinding, Json, Observation, ParameterStyle, Tool, ToolErrorKind
 from toolwise.worlds import SimulatedWorld
+from toolwise.worlds.http_styles import pairs, path_text
 
 Segments = st.lists(st.sampled_from(["a", "b", "{}", "{}:go", "x{}"]), min_size=1, max_size=4)
 
@@ -113,15 +115,54 @@ def test_templates_read_back_what_a_caller_filled_in(
     ],
 )
 def test_text_becomes_what_its_schema_says(text: str, schema: dict[str, Any], value: Any) -> None:
-    made = from_text(text, schema)
+    made = Reader({}).styled(text, "name", schema, ParameterStyle.SIMPLE)
     assert made == value
     assert type(made) is type(value)
 
 
-@given(st.text(), st.sampled_from(["integer", "number", "boolean", "null", "object", "array", "string", "any"]))
-def test_any_text_is_read_without_an_error(text: str, kind: str) -> None:
-    made = from_text(text, {"type": kind})
-    assert kind != "string" or made == text
+@given(
+    st.text(),
+    st.sampled_from(["integer", "number", "boolean", "null", "object", "array", "string", "any"]),
+    st.sampled_from(ParameterStyle),
+)
+def test_any_text_is_read_without_an_error(text: str, kind: str, style: ParameterStyle) -> None:
+    made = Reader({}).styled(text, "name", {"type": kind}, style)
+    assert kind != "string" or style is not ParameterStyle.SIMPLE or made == text
+
+
+WORDS = st.text("abcxyz019", min_size=1, max_size=5)
+SINGLE = st.one_of(WORDS.filter(lambda text: not text.isdigit()), st.integers(-99, 99), st.booleans())
+FLAT = {"type": "object", "additionalProperties": False}
+
+
+def _schema_of(value: Json) -> dict[str, Any]:
+    """A schema that says of each value what it is."""
+    if isinstance(value, dict):
+        return {**FLAT, "properties": {name: _schema_of(inner) for name, inner in value.items()}}
+    if isinstance(value, list):
+        return {"type": "array", "items": _schema_of(value[0])}
+    return {"type": {bool: "boolean", int: "integer", str: "string"}[type(value)]}
+
+
+LISTS = st.one_of(
+    st.lists(WORDS.filter(lambda text: not text.isdigit()), min_size=1, max_size=4),
+    st.lists(st.integers(-9, 9), min_size=1, max_size=4),
+)
+VALUES = st.one_of(SINGLE, LISTS, st.dictionaries(WORDS, SINGLE, min_size=1, max_size=4))
+
+
+@given(VALUES, st.sampled_from([style for style in ParameterStyle if style is not ParameterStyle.RESERVED]))
+def test_what_the_http_world_writes_in_a_style_is_read_back(value: Json, style: ParameterStyle) -> None:
+    schema, reader = _schema_of(value), Reader({})
+    in_path = style.value.startswith(("simple", "label", "matrix"))
+    if in_path:
+        assert reader.styled(unquote(path_text("p", value, style)), "p", schema, style) == value
+        return
+    fields: dict[str, list[str]] = {}
+    for name, text in pairs("p", value, style):
+        fields.setdefault(name, []).append(text)
+    read, taken = reader.field("p", fields, schema, style)
+    assert (read, taken) == (value, frozenset(fields))
 
 
 def test_an_answer_of_another_form_is_a_typed_failure() -> None:

@@ -31,13 +31,16 @@ def serve(
         list[str] | None, typer.Option("--toolset", help="Serve only this toolset; may be repeated.")
     ] = None,
     seed: Seed = 0,
-    world: Annotated[str, typer.Option("--world", help="Which world runs the tools.")] = "simulated",
+    world: Annotated[
+        str, typer.Option("--world", help="Where tools run: simulated, http, mcp, …, several in order, or a YAML file.")
+    ] = "simulated",
     as_json: AsJson = False,
 ) -> None:
     """Serve a catalog's tools to an agent: as an MCP server, or as an HTTP mock with its OpenAPI document."""
+    from toolwise.pipelines.worlds import world_config
     from toolwise.serve.launching import ServeOptions, serve_catalog
 
-    options = ServeOptions(served_as, port, host, stdio, tuple(toolset or ()), seed, world)
+    options = ServeOptions(served_as, port, host, stdio, tuple(toolset or ()), seed, world_config(world))
     serve_catalog(catalog, options, lambda about: _announce(about, as_json))
 
 

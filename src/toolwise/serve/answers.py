@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from toolwise.errors import CatalogError
@@ -42,21 +43,20 @@ class Promise:
     """The answer schema of one tool as it is published, and a check that an answer keeps to it."""
 
     def __init__(self, tool: Tool) -> None:
-        self.schema: Schema | None = None
+        self.definitions = shapes(tool.definitions)
+        """What the schema refers to."""
+        self.schema = _promised(tool)
         """In the catalog's form: references point to `#/$defs/<name>`; none where nothing is known."""
-        self._validator: Validator | None = None
-        if tool.returns is None:
-            return
-        whole = merged(tool.returns, tool.definitions)
-        schema = shape_of(whole)
-        required = whole.get("required")
-        if isinstance(required, list) and required:  # of the outermost object alone: worlds keep to that
-            schema["required"] = required
+
+    @cached_property
+    def _validator(self) -> Validator | None:
+        """Compiled at the first answer: listing thousands of tools must not compile thousands of schemas."""
+        if self.schema is None:
+            return None
         try:
-            self._validator = Validator(schema, shapes(tool.definitions))
+            return Validator(self.schema, self.definitions)
         except CatalogError:
-            return
-        self.schema = schema
+            return None
 
     def kept(self, seen: Observation) -> Observation:
         """The observation, or a typed failure instead of a success that breaks the promise."""
@@ -65,6 +65,17 @@ class Promise:
         message = "The answer does not have the form that the tool's document promises."
         error: Json = {"error": {"code": ToolErrorKind.MALFORMED.value, "message": message}}
         return Observation(status=502, body=error, error=ToolErrorKind.MALFORMED, source=seen.source)
+
+
+def _promised(tool: Tool) -> Schema | None:
+    if tool.returns is None:
+        return None
+    whole = merged(tool.returns, tool.definitions)
+    schema = shape_of(whole)
+    required = whole.get("required")
+    if isinstance(required, list) and required:  # of the outermost object alone: worlds keep to that
+        schema["required"] = required
+    return schema
 
 
 class Shapes(Mapping[str, Schema]):
@@ -79,7 +90,7 @@ class Shapes(Mapping[str, Schema]):
             self._made[name] = shape_of(self._definitions[name])
         return self._made[name]
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[str]:
         return iter(self._definitions)
 
     def __len__(self) -> int:

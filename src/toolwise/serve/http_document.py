@@ -13,7 +13,7 @@ from toolwise.serve.answers import shapes
 from toolwise.serve.http_arguments import JSON_TYPE, is_json, locations_of
 from toolwise.serve.http_routes import ToolRoute, ToolsetRoutes
 from toolwise.text import first_sentence
-from toolwise.types import HttpBinding, Json, ParameterLocation, Schema, Toolset
+from toolwise.types import HttpBinding, Json, ParameterLocation, ParameterStyle, Schema, Toolset
 
 _VALUES = frozenset({"enum", "const", "default", "example", "examples"})
 _ILLEGAL = re.compile(r"[^A-Za-z0-9._-]")
@@ -49,6 +49,22 @@ _PLACES = {
     ParameterLocation.COOKIE: "cookie",
     ParameterLocation.PATH: "path",
 }
+
+
+_STYLES = {
+    ParameterStyle.SIMPLE: ("simple", False),
+    ParameterStyle.SIMPLE_EXPLODED: ("simple", True),
+    ParameterStyle.LABEL: ("label", False),
+    ParameterStyle.LABEL_EXPLODED: ("label", True),
+    ParameterStyle.MATRIX: ("matrix", False),
+    ParameterStyle.MATRIX_EXPLODED: ("matrix", True),
+    ParameterStyle.FORM: ("form", False),
+    ParameterStyle.FORM_EXPLODED: ("form", True),
+    ParameterStyle.SPACE_DELIMITED: ("spaceDelimited", False),
+    ParameterStyle.PIPE_DELIMITED: ("pipeDelimited", False),
+    ParameterStyle.DEEP_OBJECT: ("deepObject", True),
+}
+"""OpenAPI's `style` and `explode`."""
 
 
 def openapi_document(routes: Iterable[ToolsetRoutes], names: Mapping[str, str], address: str, simulated: bool) -> Json:
@@ -139,8 +155,7 @@ class _Writer:
                 parts = [next(given) for segment in segments if "{}" in segment]
                 made += [_parameter(name, "path", {"type": "string", "minLength": 1}, required=True) for name in parts]
                 continue
-            schema = route.tool.properties.get(hole.parameter) or {}
-            made.append(self._stated(next(given), "path", schema, required=True))
+            made.append(self._stated(route, hole.parameter, "path", wire=next(given)))
         return made
 
     def _parameters(self, route: ToolRoute) -> list[Json]:
@@ -151,19 +166,35 @@ class _Writer:
         in_path = {hole.parameter for hole in route.template.holes}
         for name, location in locations_of(route.tool, route.binding).items():
             if location in _PLACES and location is not ParameterLocation.PATH and name not in in_path:
-                wire = route.binding.wire_names.get(name, name)
-                required = name in route.tool.required
-                made.append(self._stated(wire, _PLACES[location], route.tool.properties[name], required=required))
+                made.append(self._stated(route, name, _PLACES[location]))
         return made
 
-    def _stated(self, wire: str, place: str, schema: Schema, *, required: bool) -> Json:
-        made = _parameter(wire, place, self._linked(schema), required=required)
+    def _stated(self, route: ToolRoute, name: str, place: str, wire: str = "") -> Json:
+        """A parameter with the style in which it is read; JSON where no style can carry its value."""
+        schema = route.tool.properties.get(name) or {}
+        wire = wire or (route.binding.wire_names.get(name, name) if route.binding else name)
+        made = _parameter(wire, place, self._linked(schema), required=name in route.tool.required)
         whole = merged_schema(schema, self._toolset.definitions)
-        if schema_type(whole) == "object":  # text that is JSON, since nested values have no other form
+        style = route.binding.styles.get(name) if route.binding else None
+        if style is ParameterStyle.JSON or (schema_type(whole) == "object" and not self._is_flat(whole, style)):
             made["content"] = _json(made.pop("schema"))
+        elif style in _STYLES:
+            made["style"], made["explode"] = _STYLES[style]
+        elif style is ParameterStyle.TAB_DELIMITED:
+            made["schema"] = {"type": "string", "description": "Values with a tab between them."}
         if isinstance(whole.get("description"), str):
             made["description"] = whole["description"]
         return made
+
+    def _is_flat(self, whole: Schema, style: ParameterStyle | None) -> bool:
+        """Can a style carry the object? Only if its properties are known and single values, or it is a deep object."""
+        properties = whole.get("properties")
+        if not isinstance(properties, dict) or not properties:
+            return False
+        if style is ParameterStyle.DEEP_OBJECT:
+            return True
+        kinds = (schema_type(merged_schema(part, self._toolset.definitions)) for part in properties.values())
+        return style is not None and all(kind in ("string", "integer", "number", "boolean") for kind in kinds)
 
     def _body(self, route: ToolRoute) -> Json | None:
         tool, binding = route.tool, route.binding

@@ -43,13 +43,13 @@ class HttpMock:
     """The ASGI application."""
 
     def __init__(
-        self, served: ServedCatalog, sessions: Sessions, *, address: str, host: str, world: str = "simulated"
+        self, served: ServedCatalog, sessions: Sessions, *, address: str, host: str, simulated: bool = True
     ) -> None:
         self._served = served
         self._sessions = sessions
         self._address = address
         self._host_checked = is_loopback(host)
-        self._simulated = world == "simulated"
+        self._simulated = simulated
         self._routes = Routes(served)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

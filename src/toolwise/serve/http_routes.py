@@ -104,7 +104,16 @@ class Routes:
         return (self.of(name) for name in self._served.toolsets)
 
     def find(self, path: Sequence[str], method: str) -> tuple[ToolRoute | None, Sequence[str], tuple[str, ...]]:
-        """(route, the path that its template matched, methods that the path allows)."""
+        """(route, the path that its template matched, methods that the path allows).
+
+        A slash that came encoded belongs to its segment; where that leads nowhere, it may be one of a resource name.
+        """
+        found = self._find(path, method)
+        if found[0] is None and not found[2] and any("/" in segment for segment in path):
+            found = self._find([part for segment in path for part in segment.split("/")], method)
+        return found
+
+    def _find(self, path: Sequence[str], method: str) -> tuple[ToolRoute | None, Sequence[str], tuple[str, ...]]:
         if not self._served.several:
             route, allowed = self.of(self._served.toolsets[0]).table.find(path, method)
             return route, path, allowed

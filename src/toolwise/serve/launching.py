@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from socket import socket
+from typing import TYPE_CHECKING
 
 from toolwise.errors import ConfigError, MissingExtraError
-from toolwise.pipelines.assemble import simulated_world
-from toolwise.ports import World
-from toolwise.serve.listening import DEFAULT_HOST, address_of, listen, run_app
+from toolwise.pipelines.assemble import opened_world
+from toolwise.pipelines.worlds import WorldConfig
+from toolwise.serve.listening import DEFAULT_HOST, address_of, end_cleanly_on_signals, listen, serve_app
 from toolwise.serve.served import ServedCatalog, open_served
 from toolwise.serve.sessions import MAX_SEED, Sessions
 from toolwise.types import Json
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 
 class ServeAs(StrEnum):
@@ -37,11 +42,7 @@ class ServeOptions:
     toolsets: Sequence[str] = ()
     """Serve only these."""
     seed: int = 0
-    world: str = "simulated"
-
-
-WORLDS: dict[str, Callable[[ServedCatalog], World]] = {"simulated": simulated_world}
-"""The worlds that a catalog can be served in."""
+    world: WorldConfig = field(default_factory=WorldConfig)
 
 
 def serve_catalog(folder: Path, options: ServeOptions, announce: Callable[[Json], None]) -> None:
@@ -51,15 +52,15 @@ def serve_catalog(folder: Path, options: ServeOptions, announce: Callable[[Json]
     """
     kind = _kind(options)
     served = open_served(folder, options.toolsets)
-    sessions = Sessions(_world(options.world, served), options.seed)
-    about = {"as": kind.value, "toolsets": len(served.toolsets), "tools": len(served.ids)}
     try:
-        if kind is ServeAs.HTTP:
-            _serve_http(served, sessions, options, about, announce)
-        elif options.stdio or options.port is None:
-            _serve_stdio(served, sessions)
+        import anyio
+
+        if options.port is None and kind is ServeAs.MCP:
+            anyio.run(_serve_stdio, served, options)
         else:
-            _serve_mcp(served, sessions, options, about, announce)
+            with listen(options.host, options.port or 0) as listening:
+                end_cleanly_on_signals()
+                anyio.run(_serve_port, served, options, listening, announce)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] in {"mcp", "mcp_types", "starlette", "uvicorn", "anyio"}:
             raise MissingExtraError("serving a catalog", "serve") from error
@@ -79,38 +80,29 @@ def _kind(options: ServeOptions) -> ServeAs:
     return kind
 
 
-def _world(name: str, served: ServedCatalog) -> World:
-    make = WORLDS.get(name)
-    if make is None:
-        raise ConfigError(f"cannot serve the world {name!r}; use one of: {', '.join(WORLDS)}")
-    return make(served)
-
-
-def _serve_stdio(served: ServedCatalog, sessions: Sessions) -> None:
-    import anyio
-
+async def _serve_stdio(served: ServedCatalog, options: ServeOptions) -> None:
     from toolwise.serve.mcp_server import mcp_server, serve_stdio
 
-    anyio.run(serve_stdio, mcp_server(served, sessions))
+    async with opened_world(options.world, served.catalog) as world:
+        await serve_stdio(mcp_server(served, Sessions(world, options.seed)))
 
 
-def _serve_mcp(
-    served: ServedCatalog, sessions: Sessions, options: ServeOptions, about: Json, announce: Callable[[Json], None]
+async def _serve_port(
+    served: ServedCatalog, options: ServeOptions, listening: socket, announce: Callable[[Json], None]
 ) -> None:
-    from toolwise.serve.mcp_server import PATH, mcp_app, mcp_server
-
-    app = mcp_app(mcp_server(served, sessions), options.host)
-    listening = listen(options.host, options.port or 0)
     address = address_of(listening, options.host)
-    run_app(app, listening, lambda: announce({**about, "address": f"{address}{PATH}"}))
+    about: dict[str, Json] = {"as": options.served_as, "toolsets": len(served.toolsets), "tools": len(served.ids)}
+    async with opened_world(options.world, served.catalog) as world:
+        sessions = Sessions(world, options.seed)
+        app: ASGIApp
+        if options.served_as == ServeAs.HTTP.value:
+            from toolwise.serve.http_mock import HttpMock
 
+            app = HttpMock(served, sessions, address=address, host=options.host, simulated=world.name == "simulated")
+            about |= {"address": address, "openapi": f"{address}/openapi.json"}
+        else:
+            from toolwise.serve.mcp_server import PATH, mcp_app, mcp_server
 
-def _serve_http(
-    served: ServedCatalog, sessions: Sessions, options: ServeOptions, about: Json, announce: Callable[[Json], None]
-) -> None:
-    from toolwise.serve.http_mock import HttpMock
-
-    listening = listen(options.host, options.port or 0)
-    address = address_of(listening, options.host)
-    app = HttpMock(served, sessions, address=address, host=options.host, world=options.world)
-    run_app(app, listening, lambda: announce({**about, "address": address, "openapi": f"{address}/openapi.json"}))
+            app = mcp_app(mcp_server(served, sessions), options.host)
+            about |= {"address": f"{address}{PATH}"}
+        await serve_app(app, listening, lambda: announce(about))

@@ -53,7 +53,7 @@ def address_of(listening: socket.socket, host: str) -> str:
     return f"http://[{host.strip('[]')}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def run_app(app: ASGIApp, listening: socket.socket, ready: Callable[[], None]) -> None:
+async def serve_app(app: ASGIApp, listening: socket.socket, ready: Callable[[], None]) -> None:
     """Serve until SIGINT or SIGTERM; open connections get two seconds to end. `ready` is called once it answers."""
     import uvicorn
 
@@ -66,10 +66,14 @@ def run_app(app: ASGIApp, listening: socket.socket, ready: Callable[[], None]) -
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=_GRACE_S, server_header=False
     )
-    # uvicorn raises the signals that ended it once more, for handlers that were there before: ours make that the end.
+    await Announced(config).serve(sockets=[listening])
+
+
+def end_cleanly_on_signals() -> None:
+    """Leave SIGINT and SIGTERM to uvicorn, which raises them once more at its end, for handlers that were there before:
+    with these, that is the end."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _ignore)
-    Announced(config).run(sockets=[listening])
 
 
 def _ignore(number: int, frame: object) -> None:

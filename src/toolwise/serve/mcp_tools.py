@@ -13,7 +13,7 @@ import mcp_types as types
 import orjson
 
 from toolwise.schemas import bundle
-from toolwise.serve.answers import Promise, shapes
+from toolwise.serve.answers import Promise
 from toolwise.serve.served import ServedCatalog
 from toolwise.types import Observation, Schema, Tool
 
@@ -88,7 +88,7 @@ def offer(tool: Tool, name: str) -> Offered:
     """A tool as MCP lists it: schemas that stand alone, hints as annotations."""
     given = bundle({**tool.parameters, "type": "object"}, tool.definitions)
     promise = Promise(tool)
-    answer, wrapped = _output_schema(promise, tool)
+    answer, wrapped = _output_schema(promise)
     hints = tool.hints
     stated = any(value is not None for value in (hints.read_only, hints.idempotent, hints.destructive))
     annotations = types.ToolAnnotations(
@@ -108,15 +108,15 @@ def offer(tool: Tool, name: str) -> Offered:
     return Offered(tool, listed, promise, wrapped, size)
 
 
-def _output_schema(promise: Promise, tool: Tool) -> tuple[Schema | None, bool]:
+def _output_schema(promise: Promise) -> tuple[Schema | None, bool]:
     """The bundled answer schema, and whether the answer is wrapped in an object."""
     schema = promise.schema
     if schema is None:
         return None, False
     if schema.get("type") == "object":
-        return bundle(schema, shapes(tool.definitions)), False
+        return bundle(schema, promise.definitions), False
     wrapper = {"type": "object", "properties": {_WRAPPER: schema}, "required": [_WRAPPER]}
-    return bundle(wrapper, shapes(tool.definitions)), True
+    return bundle(wrapper, promise.definitions), True
 
 
 def result_of(offered: Offered, observation: Observation) -> types.CallToolResult:
