@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from toolwise.cli import converse_commands
 from toolwise.cli.metatask_commands import render_verified
 from toolwise.cli.options import AsJson, Out, Resume, Workers, World
 from toolwise.cli.output import emit
@@ -20,6 +21,7 @@ Folder = Annotated[Path, typer.Argument(help="The folder that the step before th
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command("tasks")(tasks)
+    converse_commands.register(app)
     app.command("verify")(verify)
     app.command("corpus")(corpus)
 
@@ -50,15 +52,32 @@ def verify(
 
 
 def corpus(
-    verified: Folder,
+    runs: Annotated[
+        list[Path],
+        typer.Argument(help="Runs with trajectories: folders, or their files; what is not verified is verified first."),
+    ],
     out: Out,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", help="Also write toolbench,toolalpaca,sharegpt,openai,parquet, or some of these."),
+    ] = None,
+    workers: Workers = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Turn accepted trajectories into training examples: SFT, preferences, retrieval."""
-    from toolwise.pipelines.verbs import corpus_folder
+    """Turn accepted trajectories into training examples: SFT, preferences, retrieval; and into other formats."""
+    from toolwise.pipelines.corpora import corpus_of
 
-    document = corpus_folder(verified, out)
-    emit(document, as_json, lambda result: _render("rows", result, out))
+    with ProgressView() as view:
+        document = corpus_of(runs, out, to, workers=workers, observer=view)
+    emit(document, as_json, lambda result: _render_corpus(result, out))
+
+
+def _render_corpus(document: Json, out: Path) -> str:
+    lines = [_render("rows", document, out)]
+    for name, made in document.get("exports", {}).items():
+        left_out = "".join(f", {why.replace('_', ' ')} {count:,}" for why, count in made["left_out"].items())
+        lines.append(f"{name}: {sum(made['rows'].values()):,} rows" + (f"; left out{left_out[1:]}" if left_out else ""))
+    return "\n".join(lines)
 
 
 def _render(what: str, document: Json, out: Path) -> str:

@@ -47,6 +47,8 @@ class CardFacts(Frozen):
     sources: tuple[str, ...] = ()
     settings: Mapping[str, Json] = Field(default_factory=dict)
     """Seeds and whatever else it takes to make the corpus again."""
+    suffix: str = "jsonl"
+    """Which files dataset libraries are pointed to: parquet, where there is some, keeps them from filling in nulls."""
 
 
 def dataset_card(facts: CardFacts) -> str:
@@ -71,7 +73,7 @@ def _front_matter(facts: CardFacts) -> Iterator[str]:
         yield f"- config_name: {kind}"
         yield "  data_files:"
         for split in splits:
-            yield f"  - {{split: {split}, path: {kind}/{split}.jsonl}}"
+            yield f"  - {{split: {split}, path: {kind}/{split}.{facts.suffix}}}"
     yield "---"
     yield ""
 
