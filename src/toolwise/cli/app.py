@@ -11,6 +11,7 @@ from toolwise import __version__
 from toolwise.cli import (
     catalog_commands,
     data_commands,
+    evaluate_commands,
     metatask_commands,
     model_commands,
     reproduce_commands,
@@ -36,6 +37,7 @@ teacher_commands.register(app)
 model_commands.register(app)
 trajectory_commands.register(app)
 reproduce_commands.register(app)
+evaluate_commands.register(app)
 
 
 @app.callback(invoke_without_command=True)

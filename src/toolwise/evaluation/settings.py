@@ -16,7 +16,7 @@ class EvaluationConfig(Config):
     """The most steps of one branch."""
     width: int = Field(default=2, ge=1)
     """DFSDT: the most children of one node."""
-    concurrency: int = Field(default=64, ge=1)
+    concurrency: int = Field(default=128, ge=1)
     """Searches that run side by side, so that the model answers them in batches."""
     samples: int = Field(default=8, ge=0)
     """Search trees of each agent and split that the report shows."""

@@ -1,0 +1,105 @@
+"""Score other people's predictions on their own benchmarks, beside the baselines."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from toolwise.evaluation.benchmarks.aggregate import Scored, summary
+from toolwise.evaluation.benchmarks.baseline_outputs import first_turns
+from toolwise.evaluation.benchmarks.bfcl import read_bfcl
+from toolwise.evaluation.benchmarks.items import Benchmark
+from toolwise.evaluation.benchmarks.predictions import Predictions, read_predictions
+from toolwise.pipelines.assemble import baseline_policies
+from toolwise.ports import Observer, Progress, silent
+from toolwise.types import Json
+
+_STAGE = "score"
+RowOf = Callable[[Json], tuple[str, Json] | None]
+
+
+def score_bfcl(
+    data: Path,
+    predictions: Path,
+    categories: Sequence[str] = (),
+    *,
+    baselines: bool = True,
+    seed: int = 0,
+    observer: Observer = silent,
+) -> Json:
+    """BFCL's single-turn Python files. Raises DataError."""
+    benchmark = read_bfcl(data, categories)
+    given = read_predictions(predictions, _ids(benchmark))
+    return scored_document(benchmark, given, predictions, baselines=baselines, seed=seed, observer=observer)
+
+
+def _ids(benchmark: Benchmark) -> frozenset[str]:
+    return frozenset(item.id for item in benchmark.items)
+
+
+def scored_document(
+    benchmark: Benchmark,
+    given: Predictions,
+    path: Path,
+    *,
+    baselines: bool = True,
+    seed: int = 0,
+    observer: Observer = silent,
+) -> Json:
+    """A verdict for every item of the benchmark, the metrics, and what the baselines score on the same items."""
+    scored: list[Scored] = []
+    for done, item in enumerate(benchmark.items, 1):
+        scored.append((item, benchmark.scorer(item, given.outputs.get(item.id))))
+        if done % 500 == 0:
+            observer(Progress(_STAGE, done, len(benchmark.items)))
+    observer(Progress(_STAGE, len(scored), len(scored)))
+    return {
+        "benchmark": benchmark.name,
+        "tasks": len(scored),
+        "main": benchmark.main,
+        "left_out_of_the_benchmark": dict(benchmark.broken),
+        "predictions": given.summary(len(scored)),
+        **summary(benchmark, scored, seed=seed),
+        "baselines": baseline_scores(benchmark, seed=seed) if baselines else {},
+        "verdicts": [_verdict(item_score, benchmark.main) for item_score in scored],
+        "provenance": {"predictions": str(path), "digest": _digest(path)},
+    }
+
+
+def baseline_scores(benchmark: Benchmark, *, seed: int = 0) -> Json:
+    """Baseline -> its metrics on every item."""
+    found = {}
+    for name, policy in baseline_policies().items():
+        outputs = asyncio.run(first_turns(policy, benchmark.items))
+        pairs = zip(benchmark.items, outputs, strict=True)
+        scored = [(item, benchmark.scorer(item, output)) for item, output in pairs]
+        part = summary(benchmark, scored, seed=seed)
+        found[name] = {"scores": part["scores"], "attempts": part["attempts"]}
+    return found
+
+
+def _verdict(scored: Scored, main: str) -> Json:
+    item, score = scored
+    return {
+        "id": item.id,
+        "group": item.group,
+        "cluster": item.cluster,
+        "task": item.task.key,
+        "passed": score.values[main] >= 1.0,
+        "attempted": score.attempted.value,
+        "scores": dict(score.values),
+        **({"counts": dict(score.counts)} if score.counts else {}),
+        "reason": score.reason,
+        "detail": score.detail,
+    }
+
+
+def _digest(path: Path) -> str:
+    """Of the predictions' bytes, so that a score can be traced to what was scored."""
+    digest = hashlib.blake2b(digest_size=10)
+    for file in sorted(path.rglob("*.json*")) if path.is_dir() else [path]:
+        if file.is_file():
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
