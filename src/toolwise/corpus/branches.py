@@ -21,6 +21,8 @@ class BranchStep:
     """With its right calls only; none where nothing of it was right."""
     observations: tuple[Message, ...]
     """What the right calls returned."""
+    said: tuple[Message, ...] = ()
+    """What the user said between the turn before and this one; the first message of all is not in it."""
 
 
 def branch_steps(task: Task, trajectory: Trajectory) -> list[BranchStep]:
@@ -40,13 +42,17 @@ def branch_steps(task: Task, trajectory: Trajectory) -> list[BranchStep]:
         if message.role is Role.TOOL
     }
     steps: list[BranchStep] = []
+    said: list[Message] = []
     for index in path:
         node = trajectory.nodes[index]
+        if node.message.role is Role.USER and node.parent is not None:
+            said.append(node.message)
         if node.message.role is not Role.ASSISTANT or node.parent is None:
             continue
         right = _right_part(node.message, right_ids)
         observations = tuple(answers[call.id] for call in right.tool_calls) if right else ()
-        steps.append(BranchStep(index, node.parent, node.message, right, observations))
+        steps.append(BranchStep(index, node.parent, node.message, right, observations, tuple(said)))
+        said = []
     return steps
 
 
@@ -61,6 +67,8 @@ def clean_trajectory(task: Task, trajectory: Trajectory) -> Trajectory | None:
     nodes = [trajectory.nodes[0]]
     answers = {node.message.tool_call_id: node for node in trajectory.nodes if node.message.tool_call_id}
     for step in steps:
+        for message in step.said:
+            nodes.append(Node(parent=len(nodes) - 1, message=message))
         if step.right is None:
             continue
         nodes.append(Node(parent=len(nodes) - 1, message=step.right, sampled=True))

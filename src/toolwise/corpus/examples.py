@@ -96,6 +96,7 @@ def preference_pairs(
     steps = branch_steps(task, trajectory)
     good = {_call(call) for step in steps if step.right for call in step.right.tool_calls}
     for step in steps:
+        before += step.said
         if step.right is None:
             waiting.append(step)
             continue
@@ -151,6 +152,7 @@ def _observed(trajectory: Trajectory, messages: Sequence[Message]) -> tuple[Obse
 def _conversation(trajectory: Trajectory, steps: Sequence[BranchStep]) -> list[Message]:
     messages = [trajectory.nodes[0].message]
     for step in steps:
+        messages += step.said
         if step.right is not None:
             messages += [step.right, *step.observations]
     return messages

@@ -134,7 +134,8 @@ async def _session(context: Context, source: Source, config: InstructionsConfig,
             return Row(batch.key, RowStatus.FAILED, {"error": str(error)}, reason="unreadable")
         return Row(batch.key, RowStatus.DONE, [entry.model_dump(mode="json") for entry in written])
 
-    await session.run(rows, ((batch.key, batch) for batch in batches), work, session.open())
+    async with session as model:
+        await session.run(rows, ((batch.key, batch) for batch in batches), work, model)
     judged = _Judged(source, config, world)
     count = write_rows(context.path("tasks.jsonl"), judged.tasks(batches, rows))
     return {

@@ -92,7 +92,8 @@ async def _session(
     rows.add(task.key for task in _worded(tasks))
     session: Session[Task] = Session(context, STAGE, teacher)
     wording = _Wording(source.catalog, config, teacher)
-    await session.run(rows, ((task.key, task) for task in _worded(tasks)), wording.row, session.open())
+    async with session as model:
+        await session.run(rows, ((task.key, task) for task in _worded(tasks)), wording.row, model)
     funnel, duplicates = rows.funnel(), [0]
     count = write_rows(context.path("tasks.jsonl"), _accepted(rows, tasks, config, duplicates))
     if duplicates[0]:

@@ -19,6 +19,8 @@ from toolwise.llm.wire import read_arguments
 from toolwise.offers import Offer
 from toolwise.ports import Policy, Step, Turn
 from toolwise.search import TEACHER_RATES, BlueprintPolicy, ErrorRates
+from toolwise.serve.teacher_talking import TalkingPolicy
+from toolwise.synthesis.conversations import ASSISTANT
 from toolwise.types import Json, Message, Role, StopReason, Task, Tool, ToolCall, content_key
 
 _REMEMBERED = 2048
@@ -98,7 +100,7 @@ class EmbeddedTeacher:
     """Answers chat requests with the policies that need no model.
 
     An instruction of a task that it was given is solved from that task's blueprint, with the embedded teacher's
-    usual mistakes; any other by the nearest tool and copied values.
+    usual mistakes; any other by the nearest tool and copied values. With a conversation's assistant it talks.
     """
 
     def __init__(self, tasks: Path | None = None, *, seed: int = 0, rates: ErrorRates = TEACHER_RATES) -> None:
@@ -107,6 +109,7 @@ class EmbeddedTeacher:
         self._book = TaskBook(tasks) if tasks is not None else None
         self._blueprints = BlueprintPolicy(rates, seed)
         self._nearest: Policy = NearestToolPolicy()
+        self._talking: Policy = TalkingPolicy()
 
     async def answer(self, conversation: Conversation, digest: str) -> Message:
         """The assistant's message; its calls bear function names. `digest` stands for the whole request."""
@@ -123,9 +126,10 @@ class EmbeddedTeacher:
             except ModelError:
                 pass  # a task without a blueprint is solved like an unknown one
         tools = tuple(_tool(function) for function in conversation.functions if function.get("name") != GIVE_UP)
+        policy = self._talking if ASSISTANT in conversation.system else self._nearest
         offer = Offer(tools)
         task = Task(instruction=conversation.instruction, candidates=tuple(t.id for t in tools), relevant=())
-        step = await self._nearest.act(self._turn(conversation, task, tools, offer, digest))
+        step = await policy.act(self._turn(conversation, task, tools, offer, digest))
         return _spoken(step, offer, conversation)
 
     def _turn(self, conversation: Conversation, task: Task, tools: tuple[Tool, ...], offer: Offer, digest: str) -> Turn:

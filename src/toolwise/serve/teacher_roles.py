@@ -12,6 +12,8 @@ from typing import Any
 import orjson
 
 from toolwise.schemas import schema_type
+from toolwise.serve.teacher_executing import execute
+from toolwise.serve.teacher_talking import answer_with, ask_for, change_of_mind
 from toolwise.serve.teacher_writing import Clause, draw_instruction, read_instruction, say, tool_of, wish_of
 from toolwise.synthesis.instructions.prompts import specific_of
 from toolwise.types import Json, Schema, Tool
@@ -48,7 +50,8 @@ def _worder(schema: Schema, messages: list[Any], key: str) -> Json | None:
 
 def _step(text: str) -> int:
     """`id in the result of call 2` -> 2."""
-    return int(text.rpartition(" ")[2])
+    number = text.rpartition(" ")[2]
+    return int(number) if number.isdecimal() else 1
 
 
 def _reader(schema: Schema, messages: list[Any], key: str) -> Json | None:
@@ -57,7 +60,38 @@ def _reader(schema: Schema, messages: list[Any], key: str) -> Json | None:
     return None if asked is None else {"calls": read_instruction(asked["read"], list(documented_tools(messages)))}
 
 
-ROLES: Mapping[str, RoleAnswer] = {"instructions": _writer, "wording": _worder, "reading": _reader}
+def _user(schema: Schema, messages: list[Any], key: str) -> Json | None:
+    """What the user of a conversation says, every value stated that is not to be kept back."""
+    asked = last_document(messages, "act")
+    if asked is None:
+        return None
+    rng = random.Random(key)
+    act = asked["act"]
+    if act == "change":
+        return {"message": change_of_mind(asked["wish"], asked["now"], rng)}
+    wants = [
+        Clause(want["wish"], want["values"], {name: _step(text) for name, text in want.get("from_results", {}).items()})
+        for want in asked["wants"]
+    ]
+    if act == "answer":
+        known = asked.get("not_said_yet") or {name: value for want in wants for name, value in want.arguments.items()}
+        return {"message": answer_with(known, rng)}
+    return {"message": ask_for(wants, str(asked.get("style")), rng)}
+
+
+ROLES: Mapping[str, RoleAnswer] = {
+    "instructions": _writer,
+    "wording": _worder,
+    "reading": _reader,
+    "user_turn": _user,
+}
+
+
+def role_of(schema: Schema) -> RoleAnswer | None:
+    """The role that an answer with this schema is asked of, if it is one of ours."""
+    if set(schema.get("properties") or {}) == {"status", "body"}:
+        return execute
+    return ROLES.get(str(schema.get("title")))
 
 
 def last_document(messages: list[Any], key: str) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ import orjson
 from toolwise.answers import scalar_text
 from toolwise.errors import CatalogError
 from toolwise.schemas import schema_type
-from toolwise.serve.teacher_roles import ROLES, documented_tools
+from toolwise.serve.teacher_roles import documented_tools, role_of
 from toolwise.text import first_sentence, identifier_words
 from toolwise.types import Json, Message, Role, Schema, Tool
 from toolwise.values import NoValueError, ValueGenerator
@@ -29,7 +29,7 @@ def structured_answer(schema: Schema, messages: list[Any], key: str) -> Message:
     """
     rng = random.Random(key)
     values = ValueGenerator(key)
-    role = ROLES.get(str(schema.get("title")))
+    role = role_of(schema)
     document = role(schema, messages, key) if role is not None else None
     if document is not None:
         return Message(role=Role.ASSISTANT, content=orjson.dumps(document).decode())

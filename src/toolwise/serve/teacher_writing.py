@@ -12,6 +12,7 @@ from toolwise.answers import scalar_text
 from toolwise.errors import CatalogError
 from toolwise.evaluation.baselines import nearest_tools
 from toolwise.evaluation.copying import Copier
+from toolwise.schemas import schema_type
 from toolwise.synthesis.wording.phrases import task_phrase
 from toolwise.text import first_sentence, identifier_words, phrase
 from toolwise.types import Json, Tool
@@ -147,7 +148,7 @@ def read_instruction(text: str, tools: Sequence[Tool]) -> list[dict[str, Any]]:
         best = next((tool for score, tool in nearest_tools(clause, tools) if score > 0), None)
         if best is None:
             continue
-        sources = _sources(clause, best, len(calls))
+        sources = sources_of(clause, best, len(calls))
         calls.append({"tool": best.id, "arguments": copied(clause, best, sources), "from_results": sources})
     return calls
 
@@ -158,14 +159,38 @@ def clauses_of(text: str) -> list[str]:
 
 
 def copied(text: str, tool: Tool, without: Mapping[str, Any] | None = None) -> dict[str, Json]:
-    """Arguments whose values stand in the text, but for the parameters in `without`."""
+    """Arguments whose values stand in the text after their parameters' words, but for the parameters in `without`.
+
+    Of two statements of one parameter the later counts.
+    """
     left = {name: part for name, part in tool.properties.items() if name not in (without or {})}
-    required = [name for name in tool.required if name in left]
-    parameters = {**tool.parameters, "properties": left, "required": required}
+    nested = {name for name, part in left.items() if isinstance(part, dict) and schema_type(part) == "object"}
+    found = _copied(text, tool, {name: left[name] for name in nested}) if nested else {}
+    spans = _labelled(text, [name for name in left if name not in nested])
+    ends = [start for _, start, _ in spans[1:]] + [len(text)]
+    for (name, _, end), until in zip(spans, ends, strict=False):
+        rest = text[end:until]
+        found |= _copied(f"{phrase(name)} is {rest.lstrip()}", tool, {name: left[name]})
+    return found
+
+
+def _copied(text: str, tool: Tool, properties: Mapping[str, Any]) -> dict[str, Json]:
+    required = [name for name in tool.required if name in properties]
+    parameters = {"type": "object", "properties": dict(properties), "required": required}
     return Copier(text).arguments(tool.model_copy(update={"parameters": parameters}))
 
 
-def _sources(clause: str, tool: Tool, made: int) -> dict[str, int]:
+def _labelled(text: str, names: Sequence[str]) -> list[tuple[str, int, int]]:
+    """Where parameters' words stand: (parameter, start, end), in the text's order; of overlapping ones the longest."""
+    spans: list[tuple[str, int, int]] = []
+    for name in sorted(names, key=lambda name: -len(phrase(name))):
+        for match in re.finditer(rf"(?<![\w-]){re.escape(phrase(name))}(?![\w-])", text, re.IGNORECASE):
+            if not any(start < match.end() and match.start() < end for _, start, end in spans):
+                spans.append((name, match.start(), match.end()))
+    return sorted(spans, key=lambda span: span[1])
+
+
+def sources_of(clause: str, tool: Tool, made: int) -> dict[str, int]:
     """Parameters whose value is said to come from an earlier step."""
     said = " ".join(identifier_words(clause))
     found: dict[str, int] = {}

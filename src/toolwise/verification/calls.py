@@ -14,6 +14,7 @@ def check_calls(attempt: Attempt, tools: Tools) -> Check:
     """Each blueprint call was made with equal arguments and succeeded.
 
     Extra calls are tolerated if they failed or are known to be read-only. Where no call is right, none may be made.
+    Without a blueprint, some call must have succeeded.
     """
     if attempt.outcome is not Outcome.CALL:
         if not attempt.executed:
@@ -21,8 +22,15 @@ def check_calls(attempt: Attempt, tools: Tools) -> Check:
         name = attempt.executed[0].call.name
         return rejected(STAGE, RejectReason.WRONG_CALLS, f"{name} was called where no call is right")
     if attempt.task.blueprint is None:
-        return passed(STAGE)
+        return _without_blueprint(attempt)
     return _missing(attempt) or _harmful(attempt, tools) or passed(STAGE)
+
+
+def _without_blueprint(attempt: Attempt) -> Check:
+    """Nobody knows the right calls; but some call must have succeeded where the task needs one."""
+    if attempt.task.relevant and not any(done.ok for done in attempt.executed):
+        return rejected(STAGE, RejectReason.WRONG_CALLS, "no call succeeded")
+    return passed(STAGE)
 
 
 def _missing(attempt: Attempt) -> Check | None:

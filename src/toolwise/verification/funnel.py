@@ -54,7 +54,7 @@ class Verifier:
                 drops(await check_execution(attempt, session))
                 or drops(check_state(attempt, session))
                 or drops(check_calls(attempt, self._tools))
-                or drops(check_grounding(attempt))
+                or drops(check_grounding(attempt, self._tools))
                 or (self._judge is not None and drops(await _judge(attempt, self._judge)))
             )
         return Verdict(key=trajectory.task_key, checks=tuple(checks))
