@@ -61,19 +61,35 @@ def corpus(
         str | None,
         typer.Option("--to", help="Also write toolbench,toolalpaca,sharegpt,openai,parquet, or some of these."),
     ] = None,
+    metatasks: Annotated[
+        float | None, typer.Option("--metatasks", help="Meta-tasks' share of the training tokens, 0 to 1.")
+    ] = None,
+    metatask_examples: Annotated[
+        Path | None, typer.Option("--metatask-examples", help="From `toolwise metatasks`; else made of the catalog.")
+    ] = None,
+    variant: Annotated[
+        str, typer.Option("--variant", help="solution-only, meta-only, mixed or two-stage; all of equal tokens.")
+    ] = "mixed",
     workers: Workers = 0,
     as_json: AsJson = False,
 ) -> None:
     """Turn accepted trajectories into training examples: SFT, preferences, retrieval; and into other formats."""
-    from toolwise.pipelines.corpora import corpus_of
+    from toolwise.pipelines.mixed_corpus import MixtureSource, mixed_corpus_of
+    from toolwise.pipelines.mixing import parse_variant
 
+    mixture = None if metatasks is None else MixtureSource(metatasks, metatask_examples, parse_variant(variant))
     with ProgressView() as view:
-        document = corpus_of(runs, out, to, workers=workers, observer=view)
+        document = mixed_corpus_of(runs, out, to, mixture, workers=workers, observer=view)
     emit(document, as_json, lambda result: _render_corpus(result, out))
 
 
 def _render_corpus(document: Json, out: Path) -> str:
     lines = [_render("rows", document, out)]
+    if mixture := document.get("mixture"):
+        lines.append(
+            f"{mixture['variant']}: {mixture['tokens']:,} tokens of {mixture['budget']:,}: "
+            f"{mixture['solution_tokens']:,} solutions, {mixture['metatask_tokens']:,} meta-tasks"
+        )
     for name, made in document.get("exports", {}).items():
         left_out = "".join(f", {why.replace('_', ' ')} {count:,}" for why, count in made["left_out"].items())
         lines.append(f"{name}: {sum(made['rows'].values()):,} rows" + (f"; left out{left_out[1:]}" if left_out else ""))
