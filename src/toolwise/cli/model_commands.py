@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from toolwise.cli.options import AsJson, CatalogPath, Out, Resume, Seed, World
+from toolwise.cli import train_commands
+from toolwise.cli.options import AsJson, CatalogPath, Seed, World
 from toolwise.cli.output import emit
 from toolwise.cli.progress import ProgressView
 from toolwise.types import Json
@@ -17,29 +18,12 @@ CorpusPath = Annotated[Path, typer.Option("--corpus", help="A corpus made by `to
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    group = typer.Typer(no_args_is_help=True, help="Train a compact model or a retriever.")
-    group.command("sft")(train_sft)
+    group = typer.Typer(no_args_is_help=True, help="Train a model or a retriever.")
+    train_commands.register(group)
     group.command("retriever")(train_retriever)
     app.add_typer(group, name="train")
     app.command("retrieve")(retrieve)
     app.command("ask")(ask)
-
-
-def train_sft(
-    corpus: CorpusPath,
-    out: Out,
-    base: Annotated[str, typer.Option("--base", help="The base model; `scratch` trains one from nothing.")] = "scratch",
-    minutes: Annotated[float, typer.Option("--minutes", min=0.05, help="Wall-clock minutes of training.")] = 10.5,
-    seed: Seed = 0,
-    resume: Resume = False,
-    as_json: AsJson = False,
-) -> None:
-    """Train a compact model on a corpus's SFT examples."""
-    from toolwise.pipelines.train import train_from_corpus
-
-    with ProgressView() as view:
-        document = train_from_corpus(corpus, out, base, minutes=minutes, seed=seed, resume=resume, observer=view)
-    emit(document, as_json, lambda result: f"model: {result['model']} ({result['steps']:,} steps)")
 
 
 def train_retriever(

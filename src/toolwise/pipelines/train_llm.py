@@ -1,0 +1,123 @@
+"""The verbs `train sft` and `train dpo` for open base models; `scratch` trains the compact model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolwise.config import parse_config
+from toolwise.corpus import read_rows, read_sft
+from toolwise.errors import ConfigError, DataError, MissingExtraError
+from toolwise.pipelines.train import SCRATCH, train_from_corpus
+from toolwise.ports import Observer, silent
+from toolwise.types import Json, PreferencePair, SFTExample, Split
+
+if TYPE_CHECKING:
+    from toolwise.training.llm.settings import DpoConfig, SftConfig
+
+
+DEFAULT_MINUTES = 10.5
+
+
+def train_sft(corpus: Path, out: Path, base: str, config: SftConfig, *, resume: bool, observer: Observer = silent) -> Json:
+    """Fine-tune a base on a corpus's `train` split. `corpus` may be a run's folder.
+
+    Raises ConfigError, DataError, RunError, MissingExtraError.
+    """
+    require_llm_training()
+    corpus, base = _ready(corpus, out, base, resume=resume)
+    from toolwise.training.llm.sft import Conversations, train_sft as train
+
+    path = corpus / "sft"
+    data = Conversations(
+        tuple(read_sft(_existing(path, Split.TRAIN, "conversations"))),
+        tuple(islice(_optional_sft(path), config.dev_examples)),
+        corpus.name,
+    )
+    return {**train(data, base, out, config, observer), "model": str(out), "base": base}
+
+
+def train_dpo(corpus: Path, out: Path, base: str, config: DpoConfig, *, resume: bool, observer: Observer = silent) -> Json:
+    """Train a model on a corpus's preference pairs. Raises ConfigError, DataError, RunError, MissingExtraError."""
+    require_llm_training()
+    corpus, base = _ready(corpus, out, base, resume=resume)
+    from toolwise.training.llm.dpo import Preferences, train_dpo as train
+
+    path = corpus / "preferences"
+    train_rows = read_rows(_existing(path, Split.TRAIN, "preference pairs"), PreferencePair)
+    dev = path / f"{Split.DEV.value}.jsonl"
+    dev_rows = read_rows(dev, PreferencePair) if dev.exists() else iter(())
+    data = Preferences(tuple(train_rows), tuple(islice(dev_rows, config.dev_examples)), corpus.name)
+    return {**train(data, base, out, config, observer), "model": str(out), "base": base}
+
+
+def train_scratch(
+    corpus: Path, out: Path, *, minutes: float | None = None, observer: Observer = silent, **settings: Any
+) -> Json:
+    """The compact model from nothing; `settings` as `train_from_corpus` takes them."""
+    minutes = DEFAULT_MINUTES if minutes is None else minutes
+    return train_from_corpus(corpus, out, SCRATCH, minutes=minutes, observer=observer, **settings)
+
+
+def sft_config(values: dict[str, Any]) -> SftConfig:
+    """Raises ConfigError, MissingExtraError."""
+    require_llm_training()
+    from toolwise.training.llm.settings import SftConfig
+
+    return parse_config(SftConfig, values, "train sft")
+
+
+def dpo_config(values: dict[str, Any]) -> DpoConfig:
+    """Raises ConfigError, MissingExtraError."""
+    require_llm_training()
+    from toolwise.training.llm.settings import DpoConfig
+
+    return parse_config(DpoConfig, values, "train dpo")
+
+
+def is_first_process() -> bool:
+    """Whether this process reports: the only one, or the first of those that `torchrun` started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def require_llm_training() -> None:
+    """Raises MissingExtraError unless everything that `train sft` and `train dpo` need is installed."""
+    try:
+        import accelerate  # noqa: F401
+        import datasets  # noqa: F401
+        import peft  # noqa: F401
+        import transformers  # noqa: F401
+        import trl  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("training an open base model", "train") from error
+
+
+def _ready(corpus: Path, out: Path, base: str, *, resume: bool) -> tuple[Path, str]:
+    """The corpus's own folder, and the base with an absolute path if it is a folder."""
+    if (corpus / "corpus").is_dir():
+        corpus = corpus / "corpus"
+    if not resume and is_first_process() and out.exists() and any(out.iterdir()):
+        raise ConfigError(f"{out} is not empty; add --resume to go on with the training there, or choose another --out")
+    folder = Path(base)
+    if folder.exists() or base.startswith((".", "/", "~")):
+        folder = folder.expanduser().resolve()
+        if not folder.is_dir():
+            raise DataError(f"there is no model folder {folder}; check --base")
+        base = str(folder)
+    out.mkdir(parents=True, exist_ok=True)
+    return corpus, base
+
+
+def _existing(folder: Path, split: Split, what: str) -> Path:
+    path = folder / f"{split.value}.jsonl"
+    if not path.exists():
+        raise DataError(f"{folder.parent} holds no {what} to train on; give a corpus made by `toolwise corpus`")
+    return path
+
+
+def _optional_sft(folder: Path) -> Iterator[SFTExample]:
+    path = folder / f"{Split.DEV.value}.jsonl"
+    return read_sft(path) if path.exists() else iter(())

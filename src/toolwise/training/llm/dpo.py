@@ -1,0 +1,217 @@
+"""Preference training: TRL's DPOTrainer on pairs of a right turn and a failed sibling, rendered as for SFT."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from transformers import set_seed
+
+from toolwise.errors import ConfigError, DataError
+from toolwise.ports import Observer, Progress, silent
+from toolwise.training.llm import engine
+from toolwise.training.llm.base import COMPACT, Base, add_adapter, load_base
+from toolwise.training.llm.card import ModelFacts, write_model_card
+from toolwise.training.llm.data import STAGE, in_shown_order
+from toolwise.training.llm.masks import IGNORED, Row, TargetEncoder
+from toolwise.training.llm.saving import save_trained
+from toolwise.training.llm.settings import DpoConfig
+from toolwise.training.llm.speed import Speed
+from toolwise.types import ChatMessage, Json, PreferencePair
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+_RATE, _LORA_RATE = 1e-6, 1e-5
+_SHOW_EVERY = 200
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """What to train on."""
+
+    train: Sequence[PreferencePair]
+    dev: Sequence[PreferencePair]
+    name: str
+
+
+@dataclass
+class PreparedPairs:
+    """Pairs as tokens, and what became of the others."""
+
+    prompts: list[list[int]] = field(default_factory=list)
+    chosen: list[list[int]] = field(default_factory=list)
+    rejected: list[list[int]] = field(default_factory=list)
+    pairs: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def tokens(self) -> int:
+        return sum(len(part) for kind in (self.prompts, self.chosen, self.rejected) for part in kind)
+
+    @property
+    def targets(self) -> int:
+        return sum(len(part) for kind in (self.chosen, self.rejected) for part in kind)
+
+    def summary(self) -> Json:
+        """pairs = used + dropped."""
+        return {
+            "pairs": self.pairs,
+            "used": len(self.prompts),
+            "dropped": dict(sorted(self.dropped.items())),
+            "tokens": self.tokens,
+        }
+
+    def dataset(self) -> Dataset:
+        """Columns of token ids: nothing in them that a library could fill with nulls."""
+        from datasets import Dataset
+
+        return Dataset.from_dict(
+            {"prompt_ids": self.prompts, "chosen_ids": self.chosen, "rejected_ids": self.rejected}
+        )
+
+
+def prepare_pairs(pairs: Sequence[PreferencePair], encoder: TargetEncoder, max_length: int) -> PreparedPairs:
+    """Prompt, chosen and rejected turn as tokens, each turn with the token that ends it; too long ones are counted."""
+    prepared = PreparedPairs(pairs=len(pairs))
+    for pair in pairs:
+        try:
+            chosen = _last_turn(encoder, pair, pair.chosen)
+            rejected = _last_turn(encoder, pair, pair.rejected)
+        except Exception as error:  # a template refuses one pair with any exception
+            prepared.dropped[" ".join(str(error).split())[:200] or type(error).__name__] += 1
+            continue
+        if chosen[0] != rejected[0]:
+            prepared.dropped["the template writes another prompt for each side"] += 1
+        elif chosen[1] == rejected[1]:
+            prepared.dropped["both sides are written alike"] += 1
+        elif len(chosen[0]) + max(len(chosen[1]), len(rejected[1])) > max_length:
+            prepared.dropped[f"longer than {max_length} tokens"] += 1
+        else:
+            prepared.prompts.append(chosen[0])
+            prepared.chosen.append(chosen[1])
+            prepared.rejected.append(rejected[1])
+    return prepared
+
+
+def _last_turn(
+    encoder: TargetEncoder, pair: PreferencePair, answer: Sequence[ChatMessage]
+) -> tuple[list[int], list[int]]:
+    """Tokens before the pair's turn, and of it."""
+    messages = in_shown_order([*pair.prompt, *answer], pair.tools)
+    row: Row = encoder.encode(messages, pair.tools, {len(pair.prompt)})[-1]
+    start = int((row.labels != IGNORED).argmax())
+    ids = row.ids.tolist()
+    return ids[:start], ids[start:]
+
+
+def train_dpo(data: Preferences, base: str, out: Path, config: DpoConfig, observer: Observer = silent) -> Json:
+    """Train and save into the folder `out`; goes on from its last whole checkpoint if there is one.
+
+    The reference is the model as it was given (with LoRA: the same weights without the adapter). Returns the summary.
+    Raises ConfigError, DataError, RunError.
+    """
+    settings = config.model_dump(mode="json", exclude=set(engine.RESUMABLE))
+    if (done := engine.begin(out, {"method": "dpo", "base": base, **settings}, [p.key for p in data.train])) is not None:
+        return done
+    engine.use_own_cores()
+    set_seed(config.seed)
+    with engine.quiet(), engine.memory_watched(config):
+        loaded = load_base(base, config)
+        if loaded.model.config.model_type == COMPACT:
+            raise ConfigError("DPO needs a stock causal model: the compact model's pointer is none that TRL can score")
+        observer(Progress(STAGE, 0, len(data.train), "writing pairs as tokens"))
+        encoder = TargetEncoder(loaded.form)
+        rows = prepare_pairs(data.train, encoder, config.max_length)
+        dev = prepare_pairs(data.dev, encoder, config.max_length)
+        _require(rows, data.name)
+        trainer = _trainer(loaded, rows, dev, out, config, observer)
+        speed = Speed(trainer.model, engine.on_gpu())
+        began = time.monotonic()
+        checkpoint = engine.last_checkpoint(out)
+        result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    seconds = time.monotonic() - began
+    logs: list[dict[str, Any]] = trainer.state.log_history
+    summary = {
+        "steps": int(trainer.state.global_step),
+        "seconds": round(seconds, 1),
+        "loss": round(float(result.training_loss), 4),
+        "accuracy": _last(logs, "rewards/accuracies"),
+        "margin": _last(logs, "rewards/margins"),
+        "dev_loss": _last(logs, "eval_loss"),
+        "dev_accuracy": _last(logs, "eval_rewards/accuracies"),
+        "parameters": speed.parameters,
+        "trainable_parameters": speed.trainable,
+        "train": rows.summary(),
+        "dev": dev.summary(),
+    }
+    _save(trainer, loaded, data.name, out, (config, summary))
+    return summary
+
+
+def _require(rows: PreparedPairs, corpus: str) -> None:
+    if rows.prompts:
+        return
+    reason = rows.dropped.most_common(1)[0][0] if rows.dropped else "there are none"
+    raise DataError(f"no preference pair of {corpus} can be used: {reason}; see the corpus's card for what it holds")
+
+
+def _trainer(
+    base: Base, rows: PreparedPairs, dev: PreparedPairs, out: Path, config: DpoConfig, observer: Observer
+) -> Any:
+    from trl import DPOConfig, DPOTrainer
+
+    class PairTrainer(DPOTrainer):  # type: ignore[misc]  # trl ships no types
+        """Takes rows that are tokens already: TRL would render and cut them in its own way."""
+
+        def _prepare_dataset(self, dataset: Any, *unused: Any, **more: Any) -> Any:
+            return dataset
+
+    if config.lora and base.added_tokens and not config.lora.merge:
+        raise ConfigError("--chat-template hermes adds tokens to this base, which an adapter alone cannot; add --merge")
+    model = add_adapter(base, config.lora) if config.lora else base.model
+    steps = engine.updates(config, len(rows.prompts))
+    given = engine.arguments(config, out, steps, _LORA_RATE if config.lora else _RATE, dev=bool(dev.prompts))
+    trainer = PairTrainer(
+        model=model,
+        ref_model=None,
+        args=DPOConfig(**given, beta=config.beta, max_length=None),
+        train_dataset=rows.dataset(),
+        eval_dataset=dev.dataset() if dev.prompts else None,
+        processing_class=base.tokenizer,
+        callbacks=engine.callbacks(config, observer, dev=bool(dev.prompts)),
+    )
+    engine.silence(trainer)
+    return trainer
+
+
+def _last(logs: Sequence[dict[str, Any]], name: str) -> float | None:
+    found = [float(entry[name]) for entry in logs if name in entry]
+    return round(found[-1], 4) if found else None
+
+
+def _save(trainer: Any, base: Base, corpus: str, out: Path, done: tuple[DpoConfig, Json]) -> None:
+    config, summary = done
+    merge = config.lora is not None and config.lora.merge
+    if bool(getattr(trainer, "is_fsdp_enabled", False)) and merge:
+        raise ConfigError("--merge cannot be done while the weights are spread by FSDP; merge the saved adapter afterwards")
+    state = trainer.accelerator.get_state_dict(trainer.model_wrapped) if trainer.is_fsdp_enabled else None
+    if not engine.is_main():
+        return
+    save_trained(out, base, trainer.accelerator.unwrap_model(trainer.model), merge=merge, state=state)
+    facts = ModelFacts(
+        method="dpo",
+        base=base.name,
+        base_licence=base.licence,
+        adapter=config.lora is not None and not merge,
+        corpus=corpus,
+        data={"train": summary["train"], "dev": summary["dev"]},
+        metrics={name: summary[name] for name in ("loss", "accuracy", "margin", "dev_loss", "dev_accuracy", "steps")},
+        settings=config.model_dump(mode="json"),
+    )
+    write_model_card(out, facts)
+    engine.finish(out, summary)

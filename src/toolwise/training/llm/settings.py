@@ -1,0 +1,91 @@
+"""Settings of training an open base model."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from toolwise.config import Config
+from toolwise.training.llm.data import TooLong
+
+
+class RopeScaling(StrEnum):
+    """How rotary positions are stretched to a longer context."""
+
+    LINEAR = "linear"
+    """Positions are divided by the factor (Chen et al., 2306.15595; what ToolLLaMA did for 8,192 tokens)."""
+    YARN = "yarn"
+    """Low frequencies are divided, high ones kept, attention rescaled (Peng et al., 2309.00071)."""
+
+
+class LoraSettings(Config):
+    """Low-rank adapters (Hu et al., 2106.09685)."""
+
+    rank: int = Field(default=16, ge=1)
+    alpha: float | None = Field(default=None, gt=0)
+    """Scale of the adapter; twice the rank if none."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    targets: tuple[str, ...] = ()
+    """Names of the modules to adapt; every linear layer but the head if none."""
+    rslora: bool = False
+    """Scale by alpha / sqrt(rank) (Kalajdzievski, 2312.03732)."""
+    merge: bool = False
+    """Add the adapter to the weights when saving: the folder then needs no base."""
+
+
+class LlmTrainingConfig(Config):
+    """What SFT and DPO share."""
+
+    epochs: float = Field(default=1.0, gt=0)
+    max_steps: int | None = Field(default=None, ge=1)
+    """If given, training ends after so many updates, whatever `epochs` says."""
+    learning_rate: float | None = Field(default=None, gt=0)
+    """Peak rate. If none: SFT 2e-5, with LoRA 2e-4; DPO 1e-6, with LoRA 1e-5."""
+    warm_up: float = Field(default=0.05, ge=0, lt=1)
+    """Share of the updates."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    batch: int = Field(default=8, ge=1)
+    """Sequences (or packs) a process and forward pass."""
+    accumulate: int = Field(default=1, ge=1)
+    """Forward passes an update."""
+    max_length: int = Field(default=2048, ge=16)
+    """Tokens; longer conversations are dropped or windowed, never cut."""
+    bf16: bool | None = None
+    """Mixed precision; if none, on a GPU that has it. On most CPUs it is several times slower."""
+    checkpointing: bool = False
+    """Compute activations again in the backward pass: less memory, a third more time."""
+    evaluations: int = Field(default=5, ge=1)
+    """How often the development split is scored and a checkpoint written."""
+    patience: int = Field(default=2, ge=0)
+    """Training ends after so many evaluations without a better score; 0 for never."""
+    dev_examples: int = Field(default=200, ge=0)
+    chat_template: Literal["own", "hermes"] = "own"
+    """The base's own template, or ours in the Hermes form for a base that has none."""
+    lora: LoraSettings | None = None
+    seed: int = 0
+
+
+class SftConfig(LlmTrainingConfig):
+    """Supervised fine-tuning on conversations."""
+
+    packing: bool = False
+    """Several conversations a sequence, none of which sees another."""
+    too_long: TooLong = TooLong.DROP
+    rope: RopeScaling | None = None
+    rope_factor: float = Field(default=1.0, ge=1)
+    """How many times longer the context becomes."""
+
+    @model_validator(mode="after")
+    def _rope_has_a_factor(self) -> SftConfig:
+        if (self.rope is None) != (self.rope_factor == 1.0):
+            raise ValueError("--rope and a --rope-factor above 1 go together")
+        return self
+
+
+class DpoConfig(LlmTrainingConfig):
+    """Direct preference optimisation (Rafailov et al., 2305.18290) on failed siblings (TP-LLaMA, 2406.07115)."""
+
+    beta: float = Field(default=0.1, gt=0)
+    """How strongly the policy is held to its start."""
