@@ -43,8 +43,8 @@ def local() -> Any:
 class CallsOnly(LocalModel):
     """An untrained model would rather babble than call: here it must call."""
 
-    def _row(self, index: Any, request: Any, road: Any = START) -> Any:
-        return super()._row(index, request, Road(road.score, road.tokens or (self.vocabulary.open,)))
+    def _row(self, index: Any, request: Any, prompt: Any, road: Any = START) -> Any:
+        return super()._row(index, request, prompt, Road(road.score, road.tokens or (self.vocabulary.open,)))
 
 
 @pytest.fixture(scope="module")

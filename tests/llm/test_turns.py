@@ -42,6 +42,12 @@ def test_turns_to_avoid_and_unreadable_ones_are_worth_nothing() -> None:
     assert [road.tokens for road in search.next_roads()] == [(3,)], "roads that lead only to what is avoided are closed"
 
 
+def test_a_model_that_babbles_is_not_searched() -> None:
+    search = TurnSearch(doubt=lambda turn: 0.0)
+    search.add((1,), None, -1.0, [Road(-0.5, (2,))])
+    assert search.next_roads() == []
+
+
 def test_speaking_instead_of_calling_is_doubted() -> None:
     search = TurnSearch()
     search.add((1,), calls(1), -9.0, [])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 ROADS = 2
 """Roads not taken that are remembered of each decision."""
+MOST_PAIRS = 40_000_000
+"""Requests read together, times the square of the longest: attention's masks take so many bytes, several times."""
 _COPIED = frozenset({Part.USER, Part.OBSERVATION})
 
 
@@ -55,12 +57,15 @@ class Written:
     prompt_tokens: int
 
 
+NOTHING = Written((), "", None, 0.0, 0)
+
+
 @dataclass(slots=True)
 class _Row:
     """One sequence being written."""
 
     index: int
-    prompt: list[int]
+    """Its request, as a place in the group."""
     steps: Steps
     allowed: Allowed
     sampling: Sampling
@@ -124,7 +129,7 @@ class LocalModel:
         self,
         source: Path | tuple[ToolwiseForCausalLM, PreTrainedTokenizerFast],
         *,
-        batch: int = 48,
+        batch: int = 128,
         copy_strings: bool = False,
     ) -> None:
         """From a folder, or from a model and its tokenizer. Raises DataError if the folder holds no compact model."""
@@ -142,40 +147,66 @@ class LocalModel:
 
     def write(self, requests: Sequence[Request]) -> list[Written]:
         """Write a turn for each request, in batches of like length."""
+        prompts = [self._prompt(request) for request in requests]
+        written: list[Written] = [NOTHING] * len(requests)
+        for group in self._groups(prompts):
+            answers = self._answer([requests[index] for index in group], [prompts[index] for index in group])
+            for index, answer in zip(group, answers, strict=True):
+                written[index] = answer
+        return written
+
+    def _groups(self, prompts: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+        """Requests to answer together: of like length, and no more than memory holds."""
+        group: list[int] = []
+        for index in sorted(range(len(prompts)), key=lambda index: len(prompts[index])):
+            longest = len(prompts[index])
+            if group and (len(group) == self.batch or (len(group) + 1) * longest**2 > MOST_PAIRS):
+                yield group
+                group = []
+            group.append(index)
+        if group:
+            yield group
+
+    @torch.inference_mode()
+    def _answer(self, requests: Sequence[Request], prompts: Sequence[Sequence[int]]) -> list[Written]:
+        """Answer a group; its prompts are read once, however many turns are written for them."""
         searches = [TurnSearch(request.avoid, request.doubt) for request in requests]
-        prompts: list[int] = [0] * len(requests)
-        todo = [self._row(index, request) for index, request in enumerate(requests)]
+        read = self._read_prompts(prompts)
+        todo = [self._row(index, request, prompts[index]) for index, request in enumerate(requests)]
         while todo:
-            todo.sort(key=lambda row: len(row.prompt))
             for start in range(0, len(todo), self.batch):
-                self._run(todo[start : start + self.batch])
+                self._run(todo[start : start + self.batch], read)
             for row in todo:
-                prompts[row.index] = len(row.prompt)
                 searches[row.index].add(tuple(row.tokens), self._read(row), row.score, row.roads)
             again = sorted({row.index for row in todo})
-            todo = [self._row(index, requests[index], road) for index in again for road in searches[index].next_roads()]
-        return [self._written(search, prompt) for search, prompt in zip(searches, prompts, strict=True)]
+            roads = [(index, road) for index in again for road in searches[index].next_roads()]
+            todo = [self._row(index, requests[index], prompts[index], road) for index, road in roads]
+        return [self._written(search, len(prompt)) for search, prompt in zip(searches, prompts, strict=True)]
 
-    def _row(self, index: int, request: Request, road: Road = START) -> _Row:
+    def _prompt(self, request: Request) -> tuple[int, ...]:
         segments = render(request.messages, request.tools, prompt=True)
-        prompt = list(self.encode("".join(segment.text for segment in segments)))
+        return self.encode("".join(segment.text for segment in segments))
+
+    def _row(self, index: int, request: Request, prompt: Sequence[int], road: Road = START) -> _Row:
         copying = None
         if self.copy_strings:
+            segments = render(request.messages, request.tools, prompt=True)
             said = "\n".join(segment.text for segment in segments if segment.part in _COPIED)
             copying = Copying(np.array(self.encode(said), dtype=np.int64))
         steps = TurnGrammar(self.vocabulary, request.tools, copying).turn()
         generator = np.random.default_rng(request.sampling.seed)
-        return _Row(index, prompt, steps, next(steps), request.sampling, generator, road.tokens, score=road.score)
+        row = _Row(index, steps, next(steps), request.sampling, generator, road.tokens, score=road.score)
+        row.pending = [prompt[-1]]
+        return row
 
-    @torch.inference_mode()
-    def _run(self, rows: list[_Row]) -> None:
-        """Write these rows to their ends; rows of one request share the reading of its prompt."""
+    def _run(self, rows: list[_Row], read: Cache) -> None:
+        """Write these rows to their ends, each from the state in which its prompt was read."""
         for row in rows:
             row.run_on()
         active = [row for row in rows if not row.ended]
         if not active:
             return
-        cache = self._read_prompts(active)
+        cache = read.keep(torch.tensor([row.index for row in active]))
         while active:
             longest = max(len(row.pending) for row in active)
             ids = np.zeros((len(active), longest), dtype=np.int64)
@@ -193,20 +224,15 @@ class LocalModel:
                 if active:
                     cache = cache.keep(torch.tensor(kept))
 
-    def _read_prompts(self, rows: list[_Row]) -> Cache:
-        """A state for each row in which its prompt, but for the last token, is read."""
-        firsts = {row.index: row for row in reversed(rows)}
-        order = {index: place for place, index in enumerate(firsts)}
-        prompts = [row.prompt[:-1] for row in firsts.values()]
-        longest = max(len(prompt) for prompt in prompts)
+    def _read_prompts(self, prompts: Sequence[Sequence[int]]) -> Cache:
+        """The state in which each prompt, but for its last token, is read."""
+        longest = max(len(prompt) for prompt in prompts) - 1
         ids = np.zeros((len(prompts), longest), dtype=np.int64)
         for place, prompt in enumerate(prompts):
-            ids[place, : len(prompt)] = prompt
+            ids[place, : len(prompt) - 1] = prompt[:-1]
         cache = self.model.new_cache(len(prompts), longest + 64)
-        self.model.extend(cache, torch.from_numpy(ids), torch.tensor([len(prompt) for prompt in prompts]))
-        for row in rows:
-            row.pending.insert(0, row.prompt[-1])
-        return cache.keep(torch.tensor([order[row.index] for row in rows]))
+        self.model.extend(cache, torch.from_numpy(ids), torch.tensor([len(prompt) - 1 for prompt in prompts]))
+        return cache
 
     def _read(self, row: _Row) -> ParsedTurn | None:
         if row.too_long:

@@ -303,17 +303,20 @@ class Places(nn.Module):
             level = level + same.any(-1)
         return torch.where(segment.gather(1, positions) == self.user, 0, level)
 
-    def forward(self, ids: Tensor, located: Located, level: Tensor) -> Tensor:
-        """[batch, time, hidden]"""
+    def forward(self, ids: Tensor, located: Located, level: Tensor, positions: Tensor | None = None) -> Tensor:
+        """[batch, time, hidden], or at some positions [batch, new] only."""
         weight = functional.softplus(self.importance(ids)).squeeze(-1) * (located.slot > 0)
         gained = weight * (level > 0)
         sums = torch.stack([gained, weight]).cumsum(-1)
         before = functional.pad(sums, (1, 0))[..., :-1].gather(-1, located.line_start.expand_as(sums))
         found, total = sums - before
-        scores = torch.stack([found / (total + 1e-3), found / 8], dim=-1) * (located.slot > 0)[..., None]
-        result: Tensor = (
-            self.segment(located.segment) + self.slot(located.slot) + self.repeated(level) + self.score(scores)
-        )
+        share, amount, segment, slot = found / (total + 1e-3), found / 8, located.segment, located.slot
+        if positions is not None:
+            share, amount, segment, slot, level = (
+                known.gather(1, positions) for known in (share, amount, segment, slot, level)
+            )
+        scores = torch.stack([share, amount], dim=-1) * (slot > 0)[..., None]
+        result: Tensor = self.segment(segment) + self.slot(slot) + self.repeated(level) + self.score(scores)
         return result
 
 
@@ -335,12 +338,17 @@ class Pointer(nn.Module):
         self.sharpness = nn.Parameter(torch.tensor(10.0))
         self.runs = nn.Parameter(torch.full((RUN,), 1.0))
 
+    def keys(self, mixed: Tensor) -> Tensor:
+        """What each place answers to: [batch, time, size] -> the same."""
+        return _norm(self.key(mixed))
+
     def weights(self, queries: Tensor, keys: Tensor, ids: Tensor, places: Tensor) -> Tensor:
         """[batch, n, size], [batch, time, size], [batch, time], [batch, n] -> copy weights [batch, n, time].
 
-        `places` are the queries' positions. An earlier place gains for each token before it that is the same.
+        `keys` are what `self.keys` gave; `places` are the queries' positions. An earlier place gains for each token
+        before it that is the same.
         """
-        scores = (_norm(queries) * self.sharpness / queries.shape[-1]) @ _norm(keys).mT
+        scores = (_norm(queries) * self.sharpness / queries.shape[-1]) @ keys.mT
         visible = torch.arange(ids.shape[1], device=ids.device) < places[..., None]
         same = visible
         for back in range(RUN):
@@ -452,7 +460,7 @@ class ToolwiseForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-
         mixed = self.pointer.conv(hidden)
         index = places[..., None].expand(-1, -1, hidden.shape[-1])
         queries = self.pointer.query(mixed.gather(1, index))
-        copied = self.pointer.weights(queries, self.pointer.key(mixed), ids[:, :time], places)
+        copied = self.pointer.weights(queries, self.pointer.keys(mixed), ids[:, :time], places)
         targets = ids[rows, columns + 1]
         wanted = torch.zeros(places.shape, dtype=torch.long)
         wanted[rows, slots] = targets
@@ -491,7 +499,7 @@ class ToolwiseForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-
         time = input_ids.shape[1]
         steps = torch.arange(time, device=input_ids.device)
         places = steps.expand_as(input_ids)
-        copied = self.pointer.weights(self.pointer.query(mixed), self.pointer.key(mixed), input_ids, places)
+        copied = self.pointer.weights(self.pointer.query(mixed), self.pointer.keys(mixed), input_ids, places)
         following = functional.pad(input_ids[:, 1:], (0, 1))
         logits = self._mixture(hidden, copied, following)
         loss = None
@@ -549,14 +557,14 @@ class ToolwiseForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-
         visible = self.places.visible(known, located, positions) & (torch.arange(used) < ends)
         cache.levels.scatter_(1, positions, self.places.repetition(known, located.segment, positions))
         index = positions[..., None].expand(-1, -1, self.config.hidden_size)
-        placed = self.places(known, located, cache.levels[:, :used]).gather(1, index)
+        placed = self.places(known, located, cache.levels[:, :used], positions)
         x = _norm(self.embedding(input_ids)) + placed
         for block, layer in zip(self.blocks, cache.layers, strict=True):
             x = block(x, rotary, layer, chunk, visible)
         hidden = _norm(x)
         mixed = self.pointer.conv(hidden, cache.pointer_tail)
         cache.pointer_tail = self.pointer.conv.next_tail(hidden, cache.pointer_tail, counts)
-        cache.pointer_keys.scatter_(1, index, self.pointer.key(mixed))
+        cache.pointer_keys.scatter_(1, index, self.pointer.keys(mixed))
         cache.lengths = cache.lengths + counts
         query = self.pointer.query(mixed[rows, last])[:, None]
         copied = self.pointer.weights(query, cache.pointer_keys[:, :used], known, (cache.lengths - 1)[:, None])
