@@ -17,11 +17,18 @@ PredictionsPath = Annotated[Path, typer.Option("--predictions", help="A file of 
 Baselines = Annotated[bool, typer.Option("--baselines/--no-baselines", help="Score the baselines on the same tasks.")]
 
 
+_COLUMNS = 4
+"""Scores side by side."""
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     group = typer.Typer(no_args_is_help=True, help="Score policies and predictions, with intervals and baselines.")
     group.command("bfcl")(bfcl)
+    group.command("seal-tools")(seal_tools)
+    group.command("toolalpaca")(toolalpaca)
     app.add_typer(group, name="evaluate")
+    app.command("compare")(compare)
 
 
 def bfcl(
@@ -40,6 +47,71 @@ def bfcl(
     emit(document, as_json, render_scores)
 
 
+def seal_tools(
+    data: Data,
+    predictions: PredictionsPath,
+    split: Annotated[str, typer.Option("--split", help="One file's name without its ending, such as dev.")] = "",
+    baselines: Baselines = True,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Seal-Tools: precision, recall and F1 of tools and of parameters."""
+    from toolwise.pipelines.scoring import score_seal_tools
+
+    with ProgressView() as view:
+        document = score_seal_tools(data, predictions, split, baselines=baselines, seed=seed, observer=view)
+    emit(document, as_json, render_scores)
+
+
+def toolalpaca(
+    data: Data,
+    predictions: PredictionsPath,
+    baselines: Baselines = True,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """ToolAlpaca: procedure, response and overall by rule, from its reference calls."""
+    from toolwise.pipelines.scoring import score_toolalpaca
+
+    with ProgressView() as view:
+        document = score_toolalpaca(data, predictions, baselines=baselines, seed=seed, observer=view)
+    emit(document, as_json, render_scores)
+
+
+def compare(
+    left: Annotated[Path, typer.Argument(help="What `toolwise evaluate … --json` printed.")],
+    right: Annotated[Path, typer.Argument(help="The same for the other one.")],
+    metric: Annotated[str, typer.Option("--metric", help="Which score; by default the benchmark's own.")] = "",
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Say which of two is better on the same tasks, by how much and how sure; or how many tasks would tell."""
+    from toolwise.pipelines.compare import compare_files
+
+    emit(compare_files(left, right, metric, seed=seed), as_json, _render_comparison)
+
+
+def _render_comparison(document: Json) -> str:
+    mcnemar = "" if document["p_mcnemar"] is None else f"; McNemar, exact: p = {document['p_mcnemar']:.4f}"
+    lines = [
+        document["says"],
+        "",
+        f"{document['metric']}: left {document['left_mean']:.3f}, right {document['right_mean']:.3f}; "
+        f"{document['tasks']:,} tasks in {document['clusters']:,} clusters, design effect {document['design_effect']:.2f}",
+        f"only left {document['only_left']:,}, only right {document['only_right']:,}{mcnemar}",
+        f"detectable with so many tasks: {document['detectable'] * 100:.1f} points",
+    ]
+    for name, part in document["groups"].items():
+        metric = part["difference"]
+        lines.append(
+            f"  {name}: {metric['value'] * 100:+.1f} [{metric['low'] * 100:.1f}, {metric['high'] * 100:.1f}], "
+            f"n = {part['tasks']:,}, p (Holm) = {part['p_holm']:.3f}"
+        )
+    lines += [document["note"]] if document["groups"] else []
+    left_out = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in document["unpaired"].items() if count)
+    return "\n".join([*lines, *([f"not compared: {left_out}"] if left_out else [])])
+
+
 def render_scores(document: Json) -> str:
     """Metrics of a scored benchmark, beside the baselines, and what was wrong with the file."""
     names = list(document["scores"])
@@ -48,13 +120,16 @@ def render_scores(document: Json) -> str:
     rows = [("all", document["scores"], document["tasks"])]
     rows += [(name, group["scores"], group["tasks"]) for name, group in document["groups"].items()]
     rows += [(name, found["scores"], document["tasks"]) for name, found in document["baselines"].items()]
-    lines.append(f"{'':<{width}}  {'n':>6}  " + "  ".join(f"{name:>20}" for name in names))
-    lines += [
-        f"{name:<{width}}  {count:>6,}  " + "  ".join(f"{_metric(scores[key]):>20}" for key in names)
-        for name, scores, count in rows
-    ]
+    for start in range(0, len(names), _COLUMNS):
+        shown = names[start : start + _COLUMNS]
+        lines.append(f"{'':<{width}}  {'n':>6}  " + "  ".join(f"{name:>20}" for name in shown))
+        lines += [
+            f"{name:<{width}}  {count:>6,}  " + "  ".join(f"{_metric(scores[key]):>20}" for key in shown)
+            for name, scores, count in rows
+        ]
+        lines.append("")
     attempts = ", ".join(f"{count:,} {kind}" for kind, count in document["attempts"].items())
-    lines += ["", f"attempts: {attempts}"]
+    lines.append(f"attempts: {attempts}")
     lines += [f"  {count:>6,} {reason}" for reason, count in document["reasons"].items()]
     given = document["predictions"]
     wrong = {name: given[name] for name in ("missing", "duplicate", "unknown")} | given["broken"]

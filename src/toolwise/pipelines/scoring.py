@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from toolwise.evaluation.benchmarks.aggregate import Scored, summary
@@ -12,12 +12,13 @@ from toolwise.evaluation.benchmarks.baseline_outputs import first_turns
 from toolwise.evaluation.benchmarks.bfcl import read_bfcl
 from toolwise.evaluation.benchmarks.items import Benchmark
 from toolwise.evaluation.benchmarks.predictions import Predictions, read_predictions
+from toolwise.evaluation.benchmarks.seal_tools import read_seal_tools
+from toolwise.evaluation.benchmarks.toolalpaca import read_toolalpaca, toolalpaca_rows
 from toolwise.pipelines.assemble import baseline_policies
 from toolwise.ports import Observer, Progress, silent
 from toolwise.types import Json
 
 _STAGE = "score"
-RowOf = Callable[[Json], tuple[str, Json] | None]
 
 
 def score_bfcl(
@@ -32,6 +33,24 @@ def score_bfcl(
     """BFCL's single-turn Python files. Raises DataError."""
     benchmark = read_bfcl(data, categories)
     given = read_predictions(predictions, _ids(benchmark))
+    return scored_document(benchmark, given, predictions, baselines=baselines, seed=seed, observer=observer)
+
+
+def score_seal_tools(
+    data: Path, predictions: Path, split: str = "", *, baselines: bool = True, seed: int = 0, observer: Observer = silent
+) -> Json:
+    """Seal-Tools' queries: precision, recall and F1 of tools and of parameters, format and exact rates."""
+    benchmark = read_seal_tools(data, split)
+    given = read_predictions(predictions, _ids(benchmark))
+    return scored_document(benchmark, given, predictions, baselines=baselines, seed=seed, observer=observer)
+
+
+def score_toolalpaca(
+    data: Path, predictions: Path, *, baselines: bool = True, seed: int = 0, observer: Observer = silent
+) -> Json:
+    """ToolAlpaca's evaluation file: procedure, response and overall by rule. Raises DataError."""
+    benchmark = read_toolalpaca(data)
+    given = read_predictions(predictions, _ids(benchmark), reader=toolalpaca_rows)
     return scored_document(benchmark, given, predictions, baselines=baselines, seed=seed, observer=observer)
 
 

@@ -44,30 +44,25 @@ class Predictions:
 
 
 def read_predictions(
-    path: Path, known: Collection[str], row_of: Callable[[Json], tuple[str, Json] | None] | None = None
+    path: Path, known: Collection[str], reader: Callable[[Path, Counter[str]], Iterable[Json]] = read_rows
 ) -> Predictions:
     """Read a file, or every JSON file of a folder in the order of names.
 
-    `row_of` gives a row's id and output, none for a row without an id. Raises DataError for a path that cannot be read
-    or holds no row of the benchmark.
+    `reader` gives a file's rows, as `default_row` reads them. Raises DataError for a path that cannot be read or holds
+    no row of the benchmark.
     """
     files = sorted(p for p in path.rglob("*.json*") if p.is_file()) if path.is_dir() else [path]
     if not files:
         raise DataError(f"{path} holds no JSON file; give a file of predictions")
     broken: Counter[str] = Counter()
-    rows = (row for file in files for row in read_rows(file, broken))
-    predictions = gather(rows, known, broken, row_of or default_row)
+    rows = (row for file in files for row in reader(file, broken))
+    predictions = gather(rows, known, broken)
     if not predictions.outputs:
         raise DataError(f"{path} holds no prediction for any of the {len(known)} tasks; compare their ids")
     return predictions
 
 
-def gather(
-    rows: Iterable[Json],
-    known: Collection[str],
-    broken: Counter[str],
-    row_of: Callable[[Json], tuple[str, Json] | None],
-) -> Predictions:
+def gather(rows: Iterable[Json], known: Collection[str], broken: Counter[str]) -> Predictions:
     """Rows by id: the first of each known id counts."""
     outputs: dict[str, Json] = {}
     duplicates: list[str] = []
@@ -75,7 +70,7 @@ def gather(
     count = sum(broken.values())
     for row in rows:
         count += 1
-        found = row_of(row)
+        found = default_row(row)
         if found is None:
             broken["no id or no output"] += 1
         elif found[0] not in known:
