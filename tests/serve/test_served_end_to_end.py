@@ -38,8 +38,7 @@ def test_calls_through_http_answer_as_the_world_does(one: Path) -> None:
             HttpWorldConfig(servers={"depot": address}, hosts=("127.0.0.1",), consent=True, calls_per_second=1000),
         )
         session, direct = world.open(TASK), SimulatedWorld(CATALOG).open(TASK)
-        found = [(call, await session.call(call), await direct.call(call)) for call in calls()]
-        return found
+        return [(call, await session.call(call), await direct.call(call)) for call in calls()]
 
     with running(one, "--as", "http", "--seed", 5) as about:
         compared = asyncio.run(use(about["address"]))

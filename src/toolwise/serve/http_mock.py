@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 SESSION_HEADER = "x-session"
 """Requests with the same value share a session; those without one share another."""
 MAX_BODY = 4 << 20
+MAX_DOCUMENTED = 10_000
+"""More tools than these are documented toolset by toolset: one document would take a minute and a gigabyte."""
 _MAX_KEY = 128
 _MAX_FIELDS = 10_000
 _DUMP = orjson.OPT_NON_STR_KEYS
@@ -102,6 +104,11 @@ class HttpMock:
 
     def _document(self, request: Request, toolset: str | None) -> Response:
         _only(request, "GET")
+        if toolset is None and len(self._served.ids) > MAX_DOCUMENTED:
+            first = f"/{self._served.toolsets[0]}/{DOCUMENT}"
+            raise RequestError(
+                404, "too_many_tools", f"{len(self._served.ids):,} tools are no one document; see {first} and the like."
+            )
         routes = self._routes.all() if toolset is None else iter([self._routes.of(toolset)])
         names = dict(zip(self._served.ids, self._served.names, strict=True))
         return _response(200, openapi_document(routes, names, self._address, self._simulated))
