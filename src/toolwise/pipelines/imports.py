@@ -17,6 +17,7 @@ import orjson
 from toolwise.catalog import SourceFormat, import_sources, open_catalog, write_catalog
 from toolwise.corpus import read_trajectories, write_rows
 from toolwise.corpus.formats import (
+    MARK,
     CorpusFormat,
     DropReason,
     Note,
@@ -98,13 +99,17 @@ def _files(given: Sequence[Path]) -> Iterator[Path]:
     for path in given:
         if not path.exists():
             raise DataError(f"{path} does not exist; give the files or folders to import")
-        found = sorted(p for p in path.rglob("*") if p.suffix in _SUFFIXES and p.is_file()) if path.is_dir() else [path]
-        for file in found:
+        for file in sorted(filter(_is_data, path.rglob("*"))) if path.is_dir() else [path]:
             if file.resolve() not in seen:
                 seen.add(file.resolve())
                 yield file
     if not seen:
         raise DataError(f"{given[0]} holds no .json, .jsonl or .parquet file; give the files to import")
+
+
+def _is_data(path: Path) -> bool:
+    """May it hold rows? What an export says of itself does not."""
+    return path.suffix in _SUFFIXES and path.name != MARK and path.is_file()
 
 
 @dataclass
@@ -231,7 +236,8 @@ class _Import:
         for name, tools in extra.items():
             base = toolsets.get(name) or Toolset(name=name, title=name, source=self.format.value)
             more = tuple(tool for tool in tools if tool.name not in base.by_name)
-            toolsets[name] = Toolset(**{**dict(base), "tools": base.tools + more})  # a copy would keep old look-ups
+            fields = {field: getattr(base, field) for field in Toolset.model_fields}
+            toolsets[name] = Toolset(**{**fields, "tools": base.tools + more})  # a copy would keep old look-ups
         catalog = Catalog(toolsets=tuple(toolsets.values()))
         write_catalog(catalog, self.context.path("catalog"))
         return catalog

@@ -5,6 +5,7 @@
 
 from toolwise.corpus.formats.conversations import Conversation, conversation_row, read_chat
 from toolwise.corpus.formats.exporting import (
+    MARK,
     CorpusFormat,
     Describer,
     TrajectoryExports,
@@ -33,6 +34,7 @@ from toolwise.corpus.formats.toolbench_tree import read_answer
 from toolwise.corpus.formats.toolbench_write import answer_document
 
 __all__ = [
+    "MARK",
     "CannotHoldError",
     "Conversation",
     "CorpusFormat",

@@ -84,7 +84,8 @@ def _placeholder(value: Json) -> Placeholder | None:
     if value.startswith(_MARK):
         return _named(value[len(_MARK) :])
     inside = value.removeprefix("$")
-    if inside.startswith("{") and inside.endswith("}") and not set(inside[1:-1]) & set('{}:"'):
+    named = inside.startswith("{") and inside.endswith("}") and inside[1:-1].strip()
+    if named and not set(inside[1:-1]) & set('{}:"'):
         return _named(inside[1:-1])
     return None
 

@@ -173,8 +173,8 @@ def read_toolalpaca(
     golden = _golden(entry)
     seen: set[str] = set()
     for instance in _list(entry.get("Instances")):
-        if isinstance(instance, dict):
-            seen.add(_instruction(instance, Reading()))
+        if isinstance(instance, dict) and (stated := _instruction(instance, Reading())):
+            seen.add(stated)
         yield lambda instance=instance: _instance(toolset, instance, golden, reading)  # type: ignore[misc]
     for instruction in _list(entry.get("Instructions")):
         if not isinstance(instruction, str) or instruction.strip() not in seen:

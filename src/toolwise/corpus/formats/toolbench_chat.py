@@ -71,11 +71,11 @@ def conversation_rows(messages: Sequence[ChatMessage], tools: Sequence[Mapping[s
 def _turns(messages: Sequence[ChatMessage]) -> Iterator[dict[str, Any]]:
     """The messages in ToolBench's roles; several calls of one message become turns of their own."""
     waiting: dict[str, dict[str, Any]] = {}
+    if any(message["role"] == Role.USER.value for message in messages[1:]):
+        raise CannotHoldError(LossReason.USER_TURNS)
     for position, message in enumerate(messages):
         role, content = message["role"], message["content"]
         if role == Role.USER.value:
-            if position:
-                raise CannotHoldError(LossReason.USER_TURNS)
             yield {"role": "user", "content": f"\n{content}{_BEGIN}"}
         elif role == Role.TOOL.value:
             turn = waiting.pop(message["tool_call_id"])

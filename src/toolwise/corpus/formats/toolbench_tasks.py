@@ -63,12 +63,12 @@ def _known(toolset: Any, api: Any, known: ToolNames) -> str | None:
 
 
 def _relevant(stated: Any, candidates: Mapping[str, None], known: ToolNames, reading: Reading) -> tuple[str, ...]:
-    """The relevant APIs among the candidates, in their order."""
-    wanted: set[str] = set()
+    """The relevant APIs among the candidates, in the order stated."""
+    wanted: dict[str, None] = {}
     for pair in stated if isinstance(stated, list) else ():
         found = _known(pair[0], pair[1], known) if isinstance(pair, list) and len(pair) == 2 else None
         if found in candidates and found is not None:
-            wanted.add(found)
+            wanted[found] = None
         else:
             reading.note(Note.UNKNOWN_CANDIDATE)
-    return tuple(tool for tool in candidates if tool in wanted)
+    return tuple(wanted)
