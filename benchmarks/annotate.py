@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 from toolwise.files import read_json, write_json
 from toolwise.llm.endpoint import EndpointModel
 from toolwise.llm.transport import HttpAnswer, HttpTransport
-from toolwise.pipelines import teacher as solving
+from toolwise.pipelines import asking
 from toolwise.pipelines.teacher_verbs import endpoints_from, solve_folder_with_model, teacher_from
 from toolwise.types import Json
 
@@ -120,7 +120,7 @@ def report(arguments: argparse.Namespace, work: Path) -> Iterator[str]:
     try:
         measured = ours(tasks, work / "measured", server.url, arguments.concurrency)
         # The bodies for the peers come from a second run, so that keeping them costs the measured one nothing.
-        solving.EndpointModel = lambda config, meter: EndpointModel(config, meter=meter, transport=Recording())  # type: ignore[misc,assignment]
+        asking.EndpointModel = lambda config, meter: EndpointModel(config, meter=meter, transport=Recording())  # type: ignore[misc,assignment]
         ours(tasks, work / "recorded", server.url, arguments.concurrency)
         bodies = Recording.bodies
         calls = measured["usage"]["calls"]

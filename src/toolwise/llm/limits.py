@@ -18,7 +18,8 @@ class AdaptiveConcurrency:
     """Additive increase, multiplicative decrease, as in TCP (Chiu and Jain, 1989).
 
     It starts at half of the ceiling, which is what the user believes that the endpoint takes. Until the first 429 every
-    success adds one (a slow start: the limit doubles each round trip); after it every round trip adds one. All 429s to requests sent before a cut belong to the burst that caused it: they cut once.
+    success adds one (a slow start: the limit doubles each round trip); after it every round trip adds one. All 429s to
+    requests sent before a cut belong to the burst that caused it: they cut once.
     """
 
     def __init__(self, ceiling: int, *, start: int | None = None, cut: float = 0.5) -> None:

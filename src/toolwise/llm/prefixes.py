@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+
 from toolwise.llm.wire import tools_size, written_messages
 from toolwise.ports import ChatRequest
 

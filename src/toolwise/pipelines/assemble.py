@@ -11,8 +11,9 @@ from toolwise.catalog import CatalogFile
 from toolwise.errors import ConfigError, MissingExtraError
 from toolwise.evaluation import NearestToolPolicy, NullPolicy
 from toolwise.metatasks import CatalogSubject, Goals, Subject
+from toolwise.pipelines.journalled_world import Effects
 from toolwise.pipelines.worlds import WorldConfig, WorldKind
-from toolwise.ports import ChatModel, Policy, World
+from toolwise.ports import Policy, World
 from toolwise.types import Split, Tool
 from toolwise.worlds import (
     CallRecord,
@@ -77,14 +78,14 @@ def build_world(
     config: WorldConfig,
     tools: ToolsetSource,
     closers: list[Closer] | None = None,
-    executor: ChatModel | None = None,
+    effects: Effects | None = None,
 ) -> World:
     """As `opened_world`, for callers that close nothing, or close by `closers` themselves.
 
-    `executor` plays the tools of the world `llm` in place of a model of its own.
+    With `effects`, what reaches outside (real tools, a model that plays them) is journalled.
     """
     given = [] if closers is None else closers
-    world = _base_world(config, tools, given, executor)
+    world = _base_world(config, tools, given, effects)
     if config.faults.rate or config.faults.rates:
         world = FaultyWorld(world, config.faults)
     if config.compression is not None:
@@ -93,12 +94,12 @@ def build_world(
     return world
 
 
-def _base_world(config: WorldConfig, tools: ToolsetSource, closers: list[Closer], executor: ChatModel | None) -> World:
+def _base_world(config: WorldConfig, tools: ToolsetSource, closers: list[Closer], effects: Effects | None) -> World:
     record = CallRecord(config.record) if config.record is not None else None
     if config.layers == (WorldKind.REPLAY,) and record is not None:
         return ReplayWorld(record, tools, exact=config.rule.exact)
     replays = config.layers[0] is WorldKind.REPLAY
-    layers = [_layer(kind, config, tools, closers, executor) for kind in config.layers[1 if replays else 0 :]]
+    layers = [_layer(kind, config, tools, closers, effects) for kind in config.layers[1 if replays else 0 :]]
     if len(layers) == 1 and not replays:
         world = layers[0].world
         return world if record is None else RecordingWorld(world, record, tools)
@@ -106,29 +107,29 @@ def _base_world(config: WorldConfig, tools: ToolsetSource, closers: list[Closer]
 
 
 def _layer(
-    kind: WorldKind, config: WorldConfig, tools: ToolsetSource, closers: list[Closer], executor: ChatModel | None
+    kind: WorldKind, config: WorldConfig, tools: ToolsetSource, closers: list[Closer], effects: Effects | None
 ) -> Layer:
     if kind is WorldKind.SIMULATED:
         return Layer(simulated_world(tools))
     if kind is WorldKind.LLM:
-        if executor is not None:
-            return Layer(LlmWorld(tools, executor, config.executor))
-        return Layer(_llm_world(config, tools, closers))
+        return Layer(_llm_world(config, tools, closers, effects))
     world = _real_world(kind, config, tools)
     close = getattr(world, "close", None)
     if close is not None:
         closers.append(close)
+    if effects is not None:
+        world = effects.world(world, tools)
     return Layer(world, binding=kind.value, shared=kind in {WorldKind.HTTP, WorldKind.AWS})
 
 
-def _llm_world(config: WorldConfig, tools: ToolsetSource, closers: list[Closer]) -> World:
+def _llm_world(config: WorldConfig, tools: ToolsetSource, closers: list[Closer], effects: Effects | None) -> World:
     from toolwise.llm.endpoint import EndpointModel
 
     if config.endpoint is None:
         raise ConfigError("the world `llm` needs `endpoint`, with the base_url and the model that plays the tools")
-    model = EndpointModel(config.endpoint)
+    model = EndpointModel(config.endpoint, meter=effects.meter if effects else None)
     closers.append(model.close)
-    return LlmWorld(tools, model, config.executor)
+    return LlmWorld(tools, effects.model(model) if effects else model, config.executor)
 
 
 def _real_world(kind: WorldKind, config: WorldConfig, tools: ToolsetSource) -> World:
@@ -174,7 +175,7 @@ def _real_world(kind: WorldKind, config: WorldConfig, tools: ToolsetSource) -> W
 
 
 def model_policy(folder: Path, name: str = "model", threads: int | None = None) -> Policy:
-    """A trained (or untrained) compact model as a policy; `threads` are set for the whole process.
+    """A trained model, compact or any open one, as a policy; `threads` are set for the whole process.
 
     Raises MissingExtraError, DataError.
     """
@@ -183,9 +184,14 @@ def model_policy(folder: Path, name: str = "model", threads: int | None = None) 
 
     from toolwise.llm.local import LocalModel
     from toolwise.llm.policy import LocalPolicy
+    from toolwise.models.open_models import is_compact
 
     if threads:
         torch.set_num_threads(threads)
+    if not is_compact(folder):
+        from toolwise.llm.hf import HfModel
+
+        return LocalPolicy(HfModel(folder), name=name)
     return LocalPolicy(LocalModel(folder), name=name)
 
 

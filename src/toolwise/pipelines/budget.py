@@ -63,6 +63,16 @@ class BudgetMeter:
             self._pending = _minus(self._pending, estimate)
             self._settled.set()
 
+    def left(self) -> dict[str, float]:
+        """What each limit still allows."""
+        budget, used = self._budget, self.used
+        spent = {"calls": used.calls, "tokens": used.tokens, "cost": used.cost or 0.0, "minutes": self._minutes()}
+        limits = {name.removeprefix("max_"): limit for name, limit in budget.model_dump().items()}
+        return {name: limit - spent[name] for name, limit in limits.items() if limit is not None}
+
+    def _minutes(self) -> float:
+        return 0.0 if self._started is None else (asyncio.get_running_loop().time() - self._started) / 60
+
     def notice(self, text: str) -> None:
         self.notices[text] = self.notices.get(text, 0) + 1
 

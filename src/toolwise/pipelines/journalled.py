@@ -10,6 +10,7 @@ from toolwise.llm.pricing import Usage
 from toolwise.llm.wire import reply_from, reply_json, request_key
 from toolwise.ports import ChatReply, ChatRequest
 from toolwise.store.journal import EffectKind, Journal
+from toolwise.types import Json
 
 
 class CountingModel(Protocol):
@@ -22,6 +23,18 @@ class CountingModel(Protocol):
         ...
 
 
+class EffectLog(Protocol):
+    """Where effects are looked up and recorded: a run's Journal, or what stands for it on another machine."""
+
+    def get(self, key: str) -> tuple[Json] | None: ...
+
+    def record(self, kind: EffectKind, key: str, value: Json) -> None: ...
+
+    async def flush(self) -> None:
+        """Once this returns, a kill of this process loses nothing that was recorded."""
+        ...
+
+
 class JournalledModel:
     """A ChatModel whose answers are recorded under what was asked: model, messages, tools and sampling settings,
     the sample's number (the seed) among them.
@@ -29,7 +42,7 @@ class JournalledModel:
     The same question asked twice at once is asked once. A call that fails is not recorded.
     """
 
-    def __init__(self, model: CountingModel, journal: Journal) -> None:
+    def __init__(self, model: CountingModel, journal: EffectLog) -> None:
         self.name = model.name
         self.prefixes = PrefixMeter()
         self.asked = 0
@@ -66,15 +79,24 @@ class JournalledModel:
         self.performed += 1
         reply, used = await self._model.ask(request)
         self.prefixes.see(request, reply.prompt_tokens)
-        usage = [used.calls, used.prompt_tokens, used.completion_tokens, used.cached_tokens, used.cost]
-        self._journal.record(EffectKind.MODEL, key, {**reply_json(reply), "usage": usage})
+        self._journal.record(EffectKind.MODEL, key, {**reply_json(reply), "usage": usage_json(used)})
         return reply
 
 
+def usage_json(used: Usage) -> list[Json]:
+    """Usage as the journal keeps it."""
+    return [used.calls, used.prompt_tokens, used.completion_tokens, used.cached_tokens, used.cost]
+
+
+def usage_from(value: Json) -> Usage:
+    """The inverse of `usage_json`."""
+    calls, prompt, completion, cached, cost = value
+    return Usage(calls, prompt, completion, cached, cost)
+
+
 def spent(journal: Journal) -> Usage:
-    """What the recorded calls used in all."""
+    """What the calls used whose replies are recorded."""
     total = Usage()
     for value in journal.values(EffectKind.MODEL):
-        calls, prompt, completion, cached, cost = value["usage"]
-        total += Usage(calls, prompt, completion, cached, cost)
+        total += usage_from(value["usage"])
     return total

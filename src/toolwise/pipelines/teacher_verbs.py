@@ -22,8 +22,9 @@ from toolwise.llm.solver import ChatPolicy
 from toolwise.llm.wire import asked
 from toolwise.pipelines.budget import Budget
 from toolwise.pipelines.context import Context
+from toolwise.pipelines.engine import SOLVE, solve_with_model
 from toolwise.pipelines.settings import parse_strategy
-from toolwise.pipelines.teacher import SOLVE, ChatSettings, Teacher, solve_with_model
+from toolwise.pipelines.teacher import ChatSettings, Teacher
 from toolwise.pipelines.verbs import INPUTS_FILE, world_of
 from toolwise.pipelines.worlds import WorldConfig, settings_of
 from toolwise.ports import Observer, Turn, silent

@@ -13,7 +13,8 @@ from toolwise.errors import RunError
 # Rows and effects are appended to their tables, whatever their keys: only the small indexes are written here and there,
 # so a run's millionth record costs as much as its first.
 _TABLES = """
-CREATE TABLE IF NOT EXISTS effects (key TEXT PRIMARY KEY, kind TEXT NOT NULL, value BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS effects (key TEXT PRIMARY KEY, kind TEXT NOT NULL, value BLOB NOT NULL,
+    scope TEXT NOT NULL DEFAULT '');
 CREATE TABLE IF NOT EXISTS rows (
     stage TEXT NOT NULL, key TEXT NOT NULL, position INTEGER NOT NULL,
     status TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', value BLOB,
@@ -42,6 +43,8 @@ class Database:
             self._connection.execute("PRAGMA synchronous=NORMAL")
             self._connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
             self._connection.executescript(_TABLES)
+            if "scope" not in {name for _, name, *_ in self._connection.execute("PRAGMA table_info(effects)")}:
+                self._connection.execute("ALTER TABLE effects ADD COLUMN scope TEXT NOT NULL DEFAULT ''")
         self._waiting: dict[str, list[tuple[Any, ...]]] | None = None
         """Records by the statement that writes them; none where each is written at once."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from enum import StrEnum
 
 import orjson
@@ -10,7 +12,23 @@ import orjson
 from toolwise.store.database import Database
 from toolwise.types import Json, content_key
 
-_INSERT = "INSERT OR IGNORE INTO effects (key, kind, value) VALUES (?, ?, ?)"
+_INSERT = "INSERT OR IGNORE INTO effects (key, kind, value, scope) VALUES (?, ?, ?, ?)"
+_SCOPE: ContextVar[str] = ContextVar("scope", default="")
+
+
+@contextmanager
+def scope(row: str) -> Iterator[None]:
+    """Effects recorded within the block are noted as having happened for this row."""
+    token = _SCOPE.set(row)
+    try:
+        yield
+    finally:
+        _SCOPE.reset(token)
+
+
+def current_scope() -> str:
+    """The row for which effects happen here; empty outside of any."""
+    return _SCOPE.get()
 
 
 class EffectKind(StrEnum):
@@ -51,7 +69,21 @@ class Journal:
         if self._database.grouping and not (key in self._seen and self.get(key)):
             self._waiting[key] = written
         self._seen.add(key)
-        self._database.write(_INSERT, (key, kind.value, written))
+        self._database.write(_INSERT, (key, kind.value, written, _SCOPE.get()))
+
+    async def flush(self) -> None:
+        """Write what waits. Raises RunError."""
+        self._database.commit()
+        self.committed()
+
+    def of_pending(self, stage: str) -> Iterator[tuple[str, str, Json]]:
+        """(row, key, value) of the effects that happened for rows of a stage which are still pending."""
+        for row, key, value in self._database.stream(
+            "SELECT effects.scope, effects.key, effects.value FROM effects JOIN rows "
+            "ON rows.stage = ? AND rows.key = effects.scope AND rows.status = 'pending'",
+            stage,
+        ):
+            yield row, key, orjson.loads(value)
 
     def committed(self) -> None:
         """All that was recorded is on disk."""

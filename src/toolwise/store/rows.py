@@ -96,6 +96,11 @@ class Rows:
         for (value,) in self._database.stream(query, self._stage, *(status.value for status in statuses)):
             yield value
 
+    def reasons(self, status: RowStatus) -> dict[str, int]:
+        """How many rows of a status have which reason."""
+        query = "SELECT reason, count(*) FROM rows WHERE stage = ? AND status = ? GROUP BY reason ORDER BY reason"
+        return dict(self._database.rows(query, self._stage, status.value))
+
     def funnel(self) -> Funnel:
         """Counts by status and reason."""
         return counted(
