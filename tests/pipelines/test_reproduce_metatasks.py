@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from small_documents import write_documents
 from toolwise.cli.app import app
 from toolwise.errors import ConfigError
 from toolwise.metatasks import Solution, SolutionConfig, solutions
+from toolwise.pipelines.catalog import import_documents
 from toolwise.pipelines.mixing import Variant
 from toolwise.pipelines.reproduce.cells import Cell
 from toolwise.pipelines.reproduce.comparison import FAILS, HOLDS, UNCLEAR, Scored, findings
@@ -122,6 +124,20 @@ def test_a_run_trains_scores_reports_and_goes_on(tmp_path: Path) -> None:
     again = reproduce_metatasks(config, tmp_path, command="again", workers=1)
     assert again["success"] == report["success"]
     assert models == {path: path.stat().st_mtime_ns for path in models}
+
+
+def test_a_catalog_is_compared_on_toolsets_that_training_never_saw(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    import_documents([str(write_documents(tmp_path / "documents"))], tmp_path / "catalog", "auto")
+    config = tiny((Variant.MIXED,)).model_copy(update={"worlds": {}, "catalog_tasks": 20, "catalog_held_out": 4})
+    report = reproduce_metatasks(config, tmp_path / "out", command="again", catalog=tmp_path / "catalog", workers=1)
+    assert not report["failed"]
+    rows = {row["agent"]: row for row in report["success"]}
+    assert rows.keys() == {"solution-only", "mixed"}
+    assert all(row["set"] == "unseen toolsets" and row["n"] > 0 for row in rows.values())
+    assert any(finding["claim"].startswith("catalog, unseen toolsets") for finding in report["findings"])
+    tokens = [model["tokens"] for model in report["models"]]
+    assert all(3000 <= read < 3000 + 2500 for read in tokens)
 
 
 def test_bad_worlds_and_ratios_are_one_line() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,6 +35,9 @@ def metatasks(
     ] = None,
     seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Models of each variant.")] = None,
     ratio: Annotated[float | None, typer.Option("--ratio", help="Meta-tasks' share of the tokens.")] = None,
+    catalog: Annotated[
+        Path | None, typer.Option("--catalog", help="A catalog whose unseen toolsets are tried too.")
+    ] = None,
     workers: Workers = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -43,7 +47,7 @@ def metatasks(
     config = metatask_experiment(quick, world or (), seeds, ratio)
     command = " ".join(["toolwise", *sys.argv[1:]])
     with ProgressView() as view:
-        document = reproduce_metatasks(config, out, command=command, workers=workers, observer=view)
+        document = reproduce_metatasks(config, out, command=command, catalog=catalog, workers=workers, observer=view)
     emit(document, as_json, lambda result: _render(result, str(out)))
 
 

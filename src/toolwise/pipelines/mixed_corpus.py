@@ -28,7 +28,7 @@ FIRST_FILE = "first.jsonl"
 TOKENIZER_FOLDER = "tokenizer"
 _TOKENS_AN_EXAMPLE = 150
 """A meta-task is rarely shorter: so many are made that the share is surely reached."""
-_MOST = 20_000
+_FEWEST, _MOST = 60, 20_000
 _TOKENIZER_EXAMPLES = 6000
 
 
@@ -125,7 +125,7 @@ def _metatasks(
         return [], 0
     if examples is None:
         examples = folder / "metatasks"
-        count = min(_MOST, max(200, tokens // _TOKENS_AN_EXAMPLE))
+        count = min(_MOST, max(_FEWEST, tokens // _TOKENS_AN_EXAMPLE))
         write_metatasks(MetaTaskSource(str(catalog)), examples, count, MetaTaskConfig(seed=source.seed), observer)
     if not (examples / MANIFEST_FILE).is_file():
         raise DataError(f"{examples} holds no meta-task examples; make them with `toolwise metatasks`")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from toolwise.evaluation.intervals import difference_with_interval, mean_with_interval
 from toolwise.metatasks import SIX
 from toolwise.pipelines.mixing import Variant
+from toolwise.pipelines.reproduce.catalogs import CATALOG, UNSEEN, CatalogCell
 from toolwise.pipelines.reproduce.cells import BASELINES, Cell
 from toolwise.pipelines.reproduce.material import HELD_OUT, RENAMED, SETS
 from toolwise.pipelines.reproduce.settings import MetaTaskExperiment
@@ -25,11 +26,11 @@ _ENOUGH = 2
 class Scored:
     """A cell and what came of it."""
 
-    cell: Cell
+    cell: Cell | CatalogCell
     result: Json
 
 
-def _label(cell: Cell) -> str:
+def _label(cell: Cell | CatalogCell) -> str:
     return f"{cell.variant.value} without {cell.left_out.value}" if cell.left_out else cell.variant.value
 
 
@@ -51,7 +52,7 @@ def success_rows(scored: Sequence[Scored]) -> list[Json]:
     """World, variant, test set, rate with its interval, and the rate of each seed."""
     rows = []
     for (world, label), group in _groups(scored).items():
-        for name in SETS:
+        for name in group[0].result["success"]:
             values = {one.cell.seed: one.result["success"][name] for one in group}
             seeds = {str(seed): sum(reached) / len(reached) for seed, reached in values.items() if reached}
             rows.append({"world": world, "agent": label, "set": name, **_rate(values).model_dump(), "seeds": seeds})
@@ -71,7 +72,7 @@ def baseline_rows(baselines: Mapping[str, Json]) -> list[Json]:
 def answer_rows(scored: Sequence[Scored]) -> list[Json]:
     """World, variant, meta-task, accuracy (judged by execution) with its interval."""
     rows = []
-    for (world, label), group in _groups(scored).items():
+    for (world, label), group in _groups([one for one in scored if one.result["answers"]]).items():
         for kind in SIX:
             values = {one.cell.seed: one.result["answers"].get(kind.value, []) for one in group}
             rows.append({"world": world, "agent": label, "kind": kind.value, **_rate(values).model_dump()})
@@ -108,21 +109,24 @@ def findings(config: MetaTaskExperiment, scored: Sequence[Scored]) -> list[Json]
     verdicts: dict[str, list[str]] = {}
     for name in SETS:
         for world in config.worlds:
-            difference = _difference(scored, world, name, pair)
-            verdict = _verdict(difference) if difference.n else UNCLEAR
-            verdicts.setdefault(name, []).append(verdict)
-            found.append(
-                {
-                    "claim": f"{world}, {name} instances: mixed beats solution-only at equal tokens",
-                    "claimed": f">= {100 * MARGIN:.0f} points",
-                    "measured": _points(difference),
-                    "verdict": verdict,
-                }
-            )
-    found.append(_overall("at least two of the three worlds (held-out instances)", verdicts[HELD_OUT], _ENOUGH))
-    found.append(_overall("all three worlds with renamed tools", verdicts[RENAMED], _WORLDS))
+            found.append(_finding(scored, world, name, pair))
+            verdicts.setdefault(name, []).append(found[-1]["verdict"])
+    found.append(_overall("at least two of the three worlds (held-out instances)", verdicts.get(HELD_OUT, []), _ENOUGH))
+    found.append(_overall("all three worlds with renamed tools", verdicts.get(RENAMED, []), _WORLDS))
+    if any(one.cell.world == CATALOG for one in scored):
+        found.append(_finding(scored, CATALOG, UNSEEN, pair))
     found.append(_matched(config, scored))
     return found
+
+
+def _finding(scored: Sequence[Scored], world: str, name: str, pair: tuple[str, str]) -> Json:
+    difference = _difference(scored, world, name, pair)
+    return {
+        "claim": f"{world}, {name}: mixed beats solution-only at equal tokens",
+        "claimed": f">= {100 * MARGIN:.0f} points",
+        "measured": _points(difference),
+        "verdict": _verdict(difference) if difference.n else UNCLEAR,
+    }
 
 
 def _points(difference: Metric) -> str:

@@ -14,6 +14,13 @@ from toolwise.pipelines.assemble import require_training
 from toolwise.pipelines.context import Context
 from toolwise.pipelines.mixing import Variant, checked_ratio
 from toolwise.pipelines.parallel import run_shards
+from toolwise.pipelines.reproduce.catalogs import (
+    CATALOG,
+    COMPARED,
+    CatalogCell,
+    prepare_catalog,
+    train_and_score_catalog,
+)
 from toolwise.pipelines.reproduce.cells import Cell, score_baselines, train_and_score, world_data
 from toolwise.pipelines.reproduce.comparison import Scored, answer_rows, baseline_rows, findings, success_rows
 from toolwise.pipelines.reproduce.page import render_page, render_plot
@@ -41,14 +48,22 @@ def metatask_experiment(
 
 
 def reproduce_metatasks(
-    config: MetaTaskExperiment, out: Path, *, command: str, workers: int = 0, observer: Observer = silent
+    config: MetaTaskExperiment,
+    out: Path,
+    *,
+    command: str,
+    catalog: Path | None = None,
+    workers: int = 0,
+    observer: Observer = silent,
 ) -> Json:
     """Train and score every cell, and write `report.json`, `metatasks.md` and `metatasks.svg` into `out`.
 
+    With a `catalog`, mixed and solution-only models are also compared on its unseen toolsets.
     The same command goes on where it was stopped: finished models are rows. Raises RunError, MissingExtraError.
     """
     require_training("the experiment")
     settings = {"verb": "reproduce metatasks", **config.model_dump(mode="json")}
+    settings["catalog"] = None if catalog is None else str(catalog.resolve())
     with RunFolder(out, settings, resume=True) as folder:
         context = Context(folder, workers, observer)
         data = {
@@ -63,13 +78,31 @@ def reproduce_metatasks(
         run_shards(rows, cells, train_and_score, stage=_STAGE, workers=context.processes, observer=observer)
         scored = [Scored(cells[row.key], row.value) for row in rows if row.status is RowStatus.DONE]
         failed = {row.key: row.value["error"] for row in rows if row.status is RowStatus.FAILED}
-        report = _report(config, scored, baselines, data)
-        report |= {"command": command, "failed": failed, "funnel": rows.funnel().model_dump(mode="json")}
+        if catalog is not None:
+            on_catalog, broken = _on_catalog(context, catalog, config)
+            scored, failed = [*scored, *on_catalog], failed | broken
+        report = _report(config, scored, baselines, data) | {"command": command, "failed": failed}
     write_json(out / REPORT_FILE, report)
     for name, text in ((PAGE_FILE, render_page(report)), (PLOT_FILE, render_plot(report["success"]))):
         with write_atomic(out / name) as file:
             file.write(text.encode())
     return report
+
+
+def _on_catalog(context: Context, catalog: Path, config: MetaTaskExperiment) -> tuple[list[Scored], dict[str, str]]:
+    """The scored models of a catalog's corpora, and what failed."""
+    part = context.path(CATALOG)
+    context.stage(f"data: {CATALOG}", lambda: prepare_catalog(part, catalog, config))
+    cells = {
+        cell.key: cell
+        for cell in (CatalogCell(part, catalog, config, v, seed) for seed in config.seeds for v in COMPARED)
+    }
+    rows = context.run.rows(CATALOG)
+    run_shards(
+        rows, cells, train_and_score_catalog, stage=CATALOG, workers=context.processes, observer=context.observer
+    )
+    scored = [Scored(cells[row.key], row.value) for row in rows if row.status is RowStatus.DONE]
+    return scored, {row.key: row.value["error"] for row in rows if row.status is RowStatus.FAILED}
 
 
 def _cells(out: Path, config: MetaTaskExperiment) -> Iterator[Cell]:

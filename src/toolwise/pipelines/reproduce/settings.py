@@ -42,6 +42,10 @@ class MetaTaskExperiment(Config):
     vocabulary: int = 500
     ablations: bool = False
     """Also leave out each meta-task in turn from the mixed variant."""
+    catalog_tasks: int = Field(default=200, ge=1)
+    """Where a catalog is given: training tasks to write."""
+    catalog_held_out: int = Field(default=60, ge=1)
+    """And tasks of each other split."""
     training: CompactTrainingConfig
     data_seed: int = 0
 
@@ -87,5 +91,7 @@ def full_experiment(worlds: tuple[str, ...] = (), seeds: tuple[int, ...] = ()) -
         tested=150,
         questions=300,
         ablations=True,
+        catalog_tasks=4000,
+        catalog_held_out=300,
         training=training,
     )
