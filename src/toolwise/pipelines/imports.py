@@ -350,9 +350,14 @@ def _json(data: bytes) -> Any:
     except orjson.JSONDecodeError:
         pass
     try:
-        return loose_json(data.decode("utf-8-sig"))
+        value = loose_json(data.decode("utf-8-sig"))
     except (ValueError, UnicodeDecodeError) as error:
         return drop(DropReason.NOT_JSON, f"no JSON: {error}")
+    try:
+        orjson.dumps(value)
+    except TypeError as error:
+        drop(DropReason.UNWRITABLE, str(error))
+    return value
 
 
 def unread_summary(document: Mapping[str, Json]) -> list[str]:
