@@ -6,6 +6,11 @@ TASKS is a folder that `toolwise tasks` wrote. Ours is `solve --policy llm`: DFS
 journalled. The ideal is calls x latency / concurrency. The peers make the same requests (recorded from our run's
 journal of what was asked) with the standard library: one at a time without threads, and from a pool of 32 threads;
 the first makes a sample of them, as all would take hours.
+
+    python benchmarks/annotate.py TASKS --long 100000
+
+solves so many tasks (those of TASKS over and over, each with words of its own) with a model that answers at once, in
+this process: all of ours and nothing else. It prints seconds a task and resident memory for each tenth of the run.
 """
 
 from __future__ import annotations
@@ -13,6 +18,7 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -25,11 +31,16 @@ from itertools import islice
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import orjson
+import psutil
+
+from toolwise.corpus.lines import line, read_tasks
 from toolwise.files import read_json, write_json
 from toolwise.llm.endpoint import EndpointModel
 from toolwise.llm.transport import HttpAnswer, HttpTransport
 from toolwise.pipelines import asking
 from toolwise.pipelines.teacher_verbs import endpoints_from, solve_folder_with_model, teacher_from
+from toolwise.ports import Progress
 from toolwise.types import Json
 
 POOL = 32
@@ -77,6 +88,82 @@ def ours(tasks: Path, out: Path, url: str, concurrency: int) -> Json:
     wall, cpu = time.perf_counter(), time.process_time()
     summary = solve_folder_with_model(tasks, out, "dfsdt", teacher)
     return {**summary, "wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
+
+
+class Immediate(HttpTransport):
+    """A model that calls the first tool on offer without arguments, and then answers."""
+
+    async def post(self, url: str, body: bytes, headers: Json, timeout_s: float) -> HttpAnswer:
+        if b'"role":"tool"' in body:
+            message: Json = {"role": "assistant", "content": "That is what I found."}
+        else:
+            name = body.split(b'"function":{"name":"', 1)[1].split(b'"', 1)[0].decode()
+            call = {"id": "1", "type": "function", "function": {"name": name, "arguments": "{}"}}
+            message = {"role": "assistant", "content": "I look.", "tool_calls": [call]}
+        usage = {"prompt_tokens": len(body) // 4, "completion_tokens": 20}
+        return HttpAnswer(
+            200, orjson.dumps({"choices": [{"message": message, "finish_reason": "stop"}], "usage": usage})
+        )
+
+
+def many_tasks(folder: Path, count: int, out: Path) -> Path:
+    """A folder with so many tasks, each with a key of its own."""
+    inputs = read_json(folder / "inputs.json")
+    out.mkdir(parents=True)
+    with (out / "tasks.jsonl").open("wb") as target:
+        made = 0
+        while made < count:
+            for task in islice(read_tasks(Path(inputs["tasks"])), count - made):
+                made += 1
+                words = f"{task.instruction} (Request {made}.)"
+                target.write(line(task.model_copy(update={"instruction": words}).with_key()))
+    write_json(out / "inputs.json", {**inputs, "tasks": str(out / "tasks.jsonl")})
+    return out
+
+
+class Tenths:
+    """An observer that notes when each tenth of the tasks was done, and the resident memory then."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.process = psutil.Process()
+        self.marks: list[tuple[int, float, float]] = []
+
+    @property
+    def resident(self) -> float:
+        """In MB."""
+        return self.process.memory_info().rss / 1e6
+
+    def __call__(self, event: Progress) -> None:
+        if not self.marks or (event.done > self.marks[-1][0] and event.done >= len(self.marks) * self.total / 10):
+            # CPU seconds rather than seconds, as other work on the machine is not ours to measure.
+            self.marks.append((event.done, time.process_time(), self.resident))
+
+    def lines(self) -> Iterator[str]:
+        pairs = list(zip(self.marks, self.marks[1:], strict=False))
+        rates = [1000 * (after[1] - before[1]) / (after[0] - before[0]) for before, after in pairs]
+        for number, (rate, (_, after)) in enumerate(zip(rates, pairs, strict=True), 1):
+            yield f"tenth {number:2}  {rate:6.3f} ms of CPU a task  {after[2]:6.0f} MB resident"
+        yield f"last tenth / first tenth: {rates[-1] / rates[0]:.3f}"
+
+
+def long_run(arguments: argparse.Namespace, work: Path) -> Iterator[str]:
+    """One long run with a model that costs nothing."""
+    count = arguments.long
+    tasks = many_tasks(arguments.tasks, count, work / "tasks")
+    asking.EndpointModel = lambda config, meter: EndpointModel(config, meter=meter, transport=Immediate())  # type: ignore[misc,assignment]
+    endpoints = endpoints_from(None, ["http://127.0.0.1:1/v1"], ["none"], (None, None))
+    tenths = Tenths(count)
+    start = time.perf_counter()
+    summary = solve_folder_with_model(
+        tasks, work / "run", "dfsdt", teacher_from(endpoints, chat={}, budget={}), observer=tenths
+    )
+    seconds = time.perf_counter() - start
+    yield f"tasks {count:,}, model calls {summary['usage']['calls']:,}, {seconds:.0f} s, funnel {summary['funnel']}"
+    yield from tenths.lines()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    size = sum(file.stat().st_size for file in (work / "run").iterdir()) / 1e6
+    yield f"peak {peak:.0f} MB resident, {size:,.0f} MB on disk"
 
 
 def post(connection: http.client.HTTPConnection, path: str, body: bytes) -> None:
@@ -143,11 +230,13 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--latency", type=float, default=0.05)
     parser.add_argument("--concurrency", type=int, default=64)
+    parser.add_argument("--long", type=int, default=0, help="so many tasks with a model that answers at once")
     parser.add_argument("--sample", type=int, default=200, help="calls of the one-at-a-time loop")
     work = Path(tempfile.mkdtemp(prefix="annotate-"))
     try:
-        for line in report(parser.parse_args(), work):
-            print(line, flush=True)
+        arguments = parser.parse_args()
+        for text in (long_run if arguments.long else report)(arguments, work):
+            print(text, flush=True)
     finally:
         shutil.rmtree(work)
 

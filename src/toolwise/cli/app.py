@@ -16,6 +16,7 @@ from toolwise.cli import (
     model_commands,
     reproduce_commands,
     run_commands,
+    status_commands,
     teacher_commands,
     trajectory_commands,
 )
@@ -30,6 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 run_commands.register(app)
+status_commands.register(app)
 catalog_commands.register(app)
 data_commands.register(app)
 metatask_commands.register(app)

@@ -9,6 +9,7 @@ from typing import Annotated
 import orjson
 import typer
 
+from toolwise.cli.live_view import LiveView
 from toolwise.cli.options import AsJson, Out, Resume, Seed, Workers, World
 from toolwise.cli.output import emit, fail
 from toolwise.cli.progress import ProgressView
@@ -96,7 +97,7 @@ def solve(
     from toolwise.pipelines.worlds import world_config
 
     chosen = world_config(world) if world else None
-    with ProgressView() as view:
+    with LiveView(as_json) as view:
         document = solve_folder_with_model(
             tasks, out, strategy, asked, world=chosen, seed=seed, resume=resume, observer=view
         )

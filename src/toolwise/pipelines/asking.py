@@ -175,6 +175,7 @@ class Session(Generic[JobT]):
             self.stage,
             self._done,
             before.pending,
+            f"{self.meter.session.calls / seconds:,.0f} calls/s, {used.tokens:,} tokens",
             funnel={
                 "in": before.entered,
                 "accepted": before.accepted + counts[RowStatus.DONE],

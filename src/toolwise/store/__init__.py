@@ -1,6 +1,7 @@
 """Durable runs: a folder with its configuration, a journal of effects, and rows that never vanish."""
 
 from toolwise.store.journal import Journal
+from toolwise.store.reading import RunReader, StageState
 from toolwise.store.rows import Row, Rows, RowStatus
 from toolwise.store.run import RunFolder
 
@@ -10,4 +11,6 @@ __all__ = [
     "RowStatus",
     "Rows",
     "RunFolder",
+    "RunReader",
+    "StageState",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,8 @@ from toolwise.types import Json, content_key
 CONFIG_FILE = "run.yaml"
 JOURNAL_FILE = "run.sqlite"
 LOCK_FILE = ".lock"
+_LOCK_ATTEMPTS = 4
+_LOCK_WAIT_S = 0.02
 
 
 class RunFolder:
@@ -107,7 +110,7 @@ def _check_folder(path: Path, config: Mapping[str, Json], resume: bool) -> None:
         raise RunError(f"{path} is not empty and holds no run; choose another folder with --out")
     if not resume:
         raise RunError(f"{path} already holds a run; add --resume to go on with it, or choose another --out")
-    changed = _changed_keys(_read_config(path), dict(config))
+    changed = _changed_keys(read_config(path), dict(config))
     if changed:
         raise RunError(
             f"{path} was started with other settings ({', '.join(changed[:5])}); "
@@ -115,7 +118,8 @@ def _check_folder(path: Path, config: Mapping[str, Json], resume: bool) -> None:
         )
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, Any]:
+    """The configuration that a run was started with. Raises RunError."""
     try:
         stored = yaml.safe_load((path / CONFIG_FILE).read_text(encoding="utf-8"))
         return dict(stored["config"])
@@ -146,9 +150,14 @@ def _lock(path: Path) -> IO[str]:
         lock = (path / LOCK_FILE).open("w")
     except OSError as error:
         raise RunError(f"cannot write to {path}: {error.strerror}; choose another --out") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.close()
-        raise RunError(f"another process is running in {path}; wait for it, or choose another --out") from error
-    return lock
+    for attempt in range(_LOCK_ATTEMPTS):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+        except OSError as error:
+            if attempt + 1 == _LOCK_ATTEMPTS:
+                lock.close()
+                remedy = "wait for it (see `toolwise status`), or choose another --out"
+                raise RunError(f"another process is running in {path}; {remedy}") from error
+            time.sleep(_LOCK_WAIT_S)  # it may be no more than a look at whether the folder is held
+    raise AssertionError
