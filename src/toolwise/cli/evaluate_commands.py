@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from toolwise.cli.options import AsJson, Seed
+from toolwise.cli import retrieval_commands
+from toolwise.cli.options import AsJson, Resume, Seed
 from toolwise.cli.output import emit
 from toolwise.cli.progress import ProgressView
 from toolwise.types import Json
@@ -27,6 +28,10 @@ def register(app: typer.Typer) -> None:
     group.command("bfcl")(bfcl)
     group.command("seal-tools")(seal_tools)
     group.command("toolalpaca")(toolalpaca)
+    group.command("toolbench")(toolbench)
+    group.command("judge")(judge)
+    group.command("score")(score)
+    retrieval_commands.register(group)
     app.add_typer(group, name="evaluate")
     app.command("compare")(compare)
 
@@ -76,6 +81,97 @@ def toolalpaca(
     with ProgressView() as view:
         document = score_toolalpaca(data, predictions, baselines=baselines, seed=seed, observer=view)
     emit(document, as_json, render_scores)
+
+
+def toolbench(
+    data: Data,
+    predictions: PredictionsPath,
+    baselines: Baselines = True,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """ToolBench or StableToolBench: what can be seen of answers without a judge."""
+    from toolwise.pipelines.scoring import score_toolbench
+
+    with ProgressView() as view:
+        document = score_toolbench(data, predictions, baselines=baselines, seed=seed, observer=view)
+    emit(document, as_json, render_scores)
+
+
+def score(
+    folder: Annotated[Path, typer.Argument(help="A folder with trajectories, as `toolwise solve` writes it.")],
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = 1,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Score stored trajectories again, offline: replay, calls up to order and optional arguments, answers."""
+    from toolwise.pipelines.rescoring import score_folder
+
+    with ProgressView() as view:
+        document = score_folder(folder, workers=workers, seed=seed, observer=view)
+    emit(document, as_json, render_scores)
+
+
+def judge(
+    labels: Annotated[Path | None, typer.Option("--labels", help="Rows of id, human and judge: no model.")] = None,
+    benchmark: Annotated[str, typer.Option("--benchmark", help="toolbench or toolalpaca.")] = "toolbench",
+    data: Annotated[Path | None, typer.Option("--data", help="The benchmark's files.")] = None,
+    predictions: Annotated[Path | None, typer.Option("--predictions", help="What is judged.")] = None,
+    against: Annotated[Path | None, typer.Option("--against", help="Also ask which of two is better.")] = None,
+    base_url: Annotated[str, typer.Option("--base-url", help="The judge's OpenAI-compatible endpoint.")] = "",
+    model: Annotated[str, typer.Option("--model", help="The judge's name there: pin a version.")] = "",
+    api_key_env: Annotated[
+        str, typer.Option("--api-key-env", help="The variable that holds the key.")
+    ] = "OPENAI_API_KEY",
+    votes: Annotated[int, typer.Option("--votes", min=1, help="Times each question is asked.")] = 4,
+    out: Annotated[Path | None, typer.Option("--out", help="The folder for votes, scores and the journal.")] = None,
+    resume: Resume = False,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Hold a judge against people's labels, or judge stored predictions."""
+    from toolwise.errors import ConfigError
+    from toolwise.pipelines.judging import JudgeSettings, judge_against_labels, judge_predictions
+    from toolwise.pipelines.teacher_verbs import endpoints_from
+
+    if labels is not None:
+        emit(judge_against_labels(labels, seed=seed), as_json, _render_agreement)
+        return
+    if data is None or predictions is None or out is None:
+        raise ConfigError("give --labels, or --data, --predictions and --out to judge predictions")
+    addresses, names = [base_url] if base_url else [], [model] if model else []
+    endpoint = endpoints_from(None, addresses, names, (None, None), key_env=api_key_env)[0]
+    settings = JudgeSettings(endpoint, votes=votes)
+    with ProgressView() as view:
+        document = judge_predictions(
+            benchmark, data, predictions, out, settings, against=against, resume=resume, seed=seed, observer=view
+        )
+    emit(document, as_json, _render_judged)
+
+
+def _render_agreement(document: Json) -> str:
+    rate = document["rate"]
+    lines = [
+        f"{document['labelled']:,} labelled rows, {document['judged_only']:,} judged only",
+        f"agreement {_metric(document['agreement'])}, kappa {_metric(document['kappa'])}",
+        *(f"  {count:>6,} {what}" for what, count in document["confusion"].items()),
+        f"the judge's rate {rate['observed']:.3f}; sensitivity {rate['sensitivity']:.3f}, "
+        f"specificity {rate['specificity']:.3f}",
+        "no correction: the labels show no judge better than chance"
+        if rate["rate"] is None
+        else f"corrected rate {_metric(rate['rate'])}",
+    ]
+    lines += [f"not used: {count:,} {why}" for why, count in document["broken"].items()]
+    return "\n".join(lines)
+
+
+def _render_judged(document: Json) -> str:
+    lines = [f"{document['tasks']:,} tasks"]
+    scores = {**document["scores"], **document.get("comparison", {}).get("scores", {})}
+    lines += [f"{name}: {_metric(metric)}" for name, metric in scores.items()]
+    lines.append(", ".join(f"{count:,} {status}" for status, count in document["statuses"].items()))
+    lines.append("votes: " + ", ".join(f"{count:,} {kind}" for kind, count in document["votes"].items() if count))
+    return "\n".join(lines)
 
 
 def compare(

@@ -1,6 +1,7 @@
 """Retrieval: find the tools for a request among tens of thousands, by words, by meaning, or by both."""
 
 from toolwise.retrieval.bm25 import Bm25Retriever
+from toolwise.retrieval.clauses import ClauseRetriever, clauses
 from toolwise.retrieval.config import RetrieverConfig
 from toolwise.retrieval.dense import DenseRetriever
 from toolwise.retrieval.documents import (
@@ -21,11 +22,13 @@ from toolwise.retrieval.index import (
     open_retriever,
     read_summary,
 )
+from toolwise.retrieval.plain import PlainBm25Retriever
 from toolwise.retrieval.train import RetrieverSummary, train_retriever
 
 __all__ = [
     "RENDERING",
     "Bm25Retriever",
+    "ClauseRetriever",
     "DenseRetriever",
     "Document",
     "Encoder",
@@ -33,9 +36,11 @@ __all__ = [
     "IndexMissingError",
     "IndexStaleError",
     "IndexSummary",
+    "PlainBm25Retriever",
     "RetrieverConfig",
     "RetrieverSummary",
     "build_index",
+    "clauses",
     "equivalent_tools",
     "open_retriever",
     "read_summary",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import orjson
@@ -71,8 +71,18 @@ class Bm25Retriever(PoolRetriever):
         self._matrix = matrix
         self._vocabulary = vocabulary
 
+    @staticmethod
+    def document_words(document: Document) -> list[str]:
+        """What is indexed of a document."""
+        return document_terms(document)
+
+    @staticmethod
+    def query_words(query: str) -> list[str]:
+        """What is looked up of a query."""
+        return terms(query)
+
     @classmethod
-    def build(cls, documents: Iterable[Document]) -> Bm25Retriever:
+    def build(cls, documents: Iterable[Document]) -> Self:
         """Index documents. Raises CatalogError if there are none with a word in them."""
         import bm25s
 
@@ -81,7 +91,8 @@ class Bm25Retriever(PoolRetriever):
         token_ids: list[list[int]] = []
         for document in documents:
             tools.append(document.tool)
-            token_ids.append([vocabulary.setdefault(term, len(vocabulary)) for term in document_terms(document)])
+            words = cls.document_words(document)
+            token_ids.append([vocabulary.setdefault(word, len(vocabulary)) for word in words])
         if not vocabulary:
             raise CatalogError("nothing to index: the catalog has no tool with any words; import documents first")
         engine = bm25s.BM25(k1=_K1, b=_B, method="lucene")
@@ -92,7 +103,7 @@ class Bm25Retriever(PoolRetriever):
         """BM25 scores, queries by tools; a term of the query counts once."""
         rows = np.zeros((len(queries), len(self.tools)), dtype=np.float32)
         for row, query in zip(rows, queries, strict=True):
-            for term in dict.fromkeys(terms(query)):
+            for term in dict.fromkeys(self.query_words(query)):
                 if (column := self._vocabulary.get(term)) is not None:
                     self._matrix.add(column, row)
         return rows
@@ -106,7 +117,7 @@ class Bm25Retriever(PoolRetriever):
         (folder / _TOOLS).write_bytes(orjson.dumps(list(self.tools)))
 
     @classmethod
-    def load(cls, folder: Path) -> Bm25Retriever:
+    def load(cls, folder: Path) -> Self:
         """Open a saved index, memory-mapped. Raises CatalogError if it cannot be read."""
         with boundary(CatalogError, f"cannot read the BM25 index in {folder}; rebuild the index"):
             tools = orjson.loads((folder / _TOOLS).read_bytes())
