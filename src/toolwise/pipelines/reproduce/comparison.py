@@ -41,11 +41,18 @@ def _groups(scored: Sequence[Scored]) -> dict[tuple[str, str], list[Scored]]:
     return dict(sorted(groups.items(), key=lambda item: item[0][0]))
 
 
+def _wider(by_seed: Metric, by_task: Metric) -> Metric:
+    """The same tasks come back with every seed: neither seeds nor tasks are independent, so take the wider interval."""
+    low, high = min(by_seed.low, by_task.low), max(by_seed.high, by_task.high)
+    return by_seed.model_copy(update={"low": low, "high": high})
+
+
 def _rate(values: Mapping[int, Sequence[bool]]) -> Metric:
-    """The mean over seeds (the clusters) and tasks."""
+    """The mean over seeds and tasks."""
     flat = [float(value) for of_seed in values.values() for value in of_seed]
-    clusters = [str(seed) for seed, of_seed in values.items() for _ in of_seed]
-    return mean_with_interval(flat, clusters)
+    seeds = [str(seed) for seed, of_seed in values.items() for _ in of_seed]
+    tasks = [str(index) for of_seed in values.values() for index in range(len(of_seed))]
+    return _wider(mean_with_interval(flat, seeds), mean_with_interval(flat, tasks))
 
 
 def success_rows(scored: Sequence[Scored]) -> list[Json]:
@@ -62,7 +69,13 @@ def success_rows(scored: Sequence[Scored]) -> list[Json]:
 def baseline_rows(baselines: Mapping[str, Json]) -> list[Json]:
     """The same of the policies that learn nothing."""
     return [
-        {"world": world, "agent": name, "set": of, **_rate({0: reached}).model_dump(), "seeds": {}}
+        {
+            "world": world,
+            "agent": name,
+            "set": of,
+            **mean_with_interval([float(value) for value in reached]).model_dump(),
+            "seeds": {},
+        }
         for world, scores in baselines.items()
         for name in BASELINES
         for of, reached in scores[name].items()
@@ -87,13 +100,16 @@ def _difference(scored: Sequence[Scored], world: str, name: str, labels: tuple[s
     }
     left: list[float] = []
     right: list[float] = []
-    clusters: list[str] = []
+    seeds: list[str] = []
+    tasks: list[str] = []
     for seed in sorted(of[labels[0]].keys() & of[labels[1]].keys()):
         one, other = (of[label][seed].result["success"][name] for label in labels)
         left += map(float, one)
         right += map(float, other)
-        clusters += [str(seed)] * len(one)
-    return difference_with_interval(left, right, clusters)
+        seeds += [str(seed)] * len(one)
+        tasks += map(str, range(len(one)))
+    by_seed, by_task = (difference_with_interval(left, right, clusters) for clusters in (seeds, tasks))
+    return _wider(by_seed, by_task)
 
 
 def _verdict(difference: Metric) -> str:

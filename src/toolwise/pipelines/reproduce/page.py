@@ -57,7 +57,7 @@ def render_page(report: Json) -> str:
         "Share of tasks whose goal was reached by the model's own calls, with 95% intervals",
         "",
     ]
-    lines[-2] += " that treat a seed's tasks as one cluster."
+    lines[-2] += " over seeds or over tasks, whichever are wider."
     lines += _pivot(report["success"], "set")
     lines += [
         "![success](metatasks.svg)",
