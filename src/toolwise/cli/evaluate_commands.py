@@ -193,7 +193,8 @@ def _render_comparison(document: Json) -> str:
         document["says"],
         "",
         f"{document['metric']}: left {document['left_mean']:.3f}, right {document['right_mean']:.3f}; "
-        f"{document['tasks']:,} tasks in {document['clusters']:,} clusters, design effect {document['design_effect']:.2f}",
+        f"{document['tasks']:,} tasks in {document['clusters']:,} clusters, "
+        f"design effect {document['design_effect']:.2f}",
         f"only left {document['only_left']:,}, only right {document['only_right']:,}{mcnemar}",
         f"detectable with so many tasks: {document['detectable'] * 100:.1f} points",
     ]

@@ -46,10 +46,10 @@ def resampled_interval(
 ) -> tuple[float, float]:
     """A 95% interval of sum(correct) / sum(total) by a bootstrap over whole clusters, on the scale of log-odds.
 
-    `correct` and `total` hold one sum for each of G clusters, 0 <= correct <= total. The bootstrap's standard deviation of log((correct + 1/2) / (total - correct + 1/2)), times
-    sqrt(G / (G - 1)), is the standard error; the reach is Student's with G - 1 degrees of freedom (Davison and
-    Hinkley, 1997, sections 3.8 and 5.2). Percentiles of the rate itself cover 80 to 92% with ten clusters or with
-    rates near 0 or 1; this covers 93 to 97%.
+    `correct` and `total` hold one sum for each of G clusters, 0 <= correct <= total. The standard error is the
+    bootstrap's standard deviation of log((correct + 1/2) / (total - correct + 1/2)), times sqrt(G / (G - 1)); the reach
+    is Student's with G - 1 degrees of freedom (Davison and Hinkley, 1997, sections 3.8 and 5.2). Percentiles of the
+    rate itself cover 80 to 92% with ten clusters or with rates near 0 or 1; this covers 93 to 97%.
     """
     groups = len(correct)
     random = np.random.Generator(np.random.PCG64(seed))

@@ -14,6 +14,7 @@ from toolwise.evaluation.benchmarks.items import Benchmark
 from toolwise.evaluation.benchmarks.predictions import Predictions, read_predictions
 from toolwise.evaluation.benchmarks.seal_tools import read_seal_tools
 from toolwise.evaluation.benchmarks.toolalpaca import read_toolalpaca, toolalpaca_rows
+from toolwise.evaluation.benchmarks.toolbench import read_toolbench, toolbench_rows
 from toolwise.pipelines.assemble import baseline_policies
 from toolwise.ports import Observer, Progress, silent
 from toolwise.types import Json
@@ -37,7 +38,13 @@ def score_bfcl(
 
 
 def score_seal_tools(
-    data: Path, predictions: Path, split: str = "", *, baselines: bool = True, seed: int = 0, observer: Observer = silent
+    data: Path,
+    predictions: Path,
+    split: str = "",
+    *,
+    baselines: bool = True,
+    seed: int = 0,
+    observer: Observer = silent,
 ) -> Json:
     """Seal-Tools' queries: precision, recall and F1 of tools and of parameters, format and exact rates."""
     benchmark = read_seal_tools(data, split)
@@ -51,6 +58,15 @@ def score_toolalpaca(
     """ToolAlpaca's evaluation file: procedure, response and overall by rule. Raises DataError."""
     benchmark = read_toolalpaca(data)
     given = read_predictions(predictions, _ids(benchmark), reader=toolalpaca_rows)
+    return scored_document(benchmark, given, predictions, baselines=baselines, seed=seed, observer=observer)
+
+
+def score_toolbench(
+    data: Path, predictions: Path, *, baselines: bool = True, seed: int = 0, observer: Observer = silent
+) -> Json:
+    """ToolBench's or StableToolBench's queries without a judge: answered, and relevant tools called."""
+    benchmark = read_toolbench(data)
+    given = read_predictions(predictions, _ids(benchmark), reader=toolbench_rows)
     return scored_document(benchmark, given, predictions, baselines=baselines, seed=seed, observer=observer)
 
 

@@ -1,0 +1,1 @@
+"""Other people's benchmarks and predictions, in their own formats."""

@@ -103,7 +103,7 @@ def _item(category: str, row: Json, right: Mapping[str, Json]) -> Item | str:
     ).with_key()
     reference = {"functions": functions, "answers": answers or []}
     cluster = ",".join(sorted(tool.name for tool in toolset.tools)) or row["id"]
-    return Item(row["id"], category, cluster, task, toolset, reference)
+    return Item(row["id"], category, cluster, task, (toolset,), reference)
 
 
 def _toolset(item_id: str, functions: Sequence[Json]) -> Toolset:

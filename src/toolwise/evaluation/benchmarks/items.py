@@ -19,13 +19,16 @@ class Item:
     cluster: str
     """Items of one cluster share their tools, so their results resemble each other."""
     task: Task
-    toolset: Toolset
+    toolsets: tuple[Toolset, ...]
+    """Every toolset of which a tool is on offer."""
     reference: Json
     """What is right, in the benchmark's own form."""
 
     @property
     def tools(self) -> tuple[Tool, ...]:
-        return tuple(self.toolset.by_name[tool_id.partition(".")[2]] for tool_id in self.task.candidates)
+        known = {toolset.name: toolset.by_name for toolset in self.toolsets}
+        pairs = (tool_id.split(".", 1) for tool_id in self.task.candidates)
+        return tuple(known[toolset][name] for toolset, name in pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,5 +63,13 @@ class Benchmark:
 
     @property
     def catalog(self) -> Catalog:
-        """All toolsets, once each."""
-        return Catalog(toolsets=tuple({item.toolset.name: item.toolset for item in self.items}.values()))
+        """All toolsets, once each; of two with one name the tools are united."""
+        found: dict[str, Toolset] = {}
+        for toolset in (toolset for item in self.items for toolset in item.toolsets):
+            known = found.get(toolset.name)
+            if known is None:
+                found[toolset.name] = toolset
+            elif known is not toolset:
+                tools = {**known.by_name, **toolset.by_name}
+                found[toolset.name] = known.model_copy(update={"tools": tuple(tools.values())})
+        return Catalog(toolsets=tuple(Toolset.model_validate(dict(toolset)) for toolset in found.values()))

@@ -84,7 +84,7 @@ def _item(row: Json, tools: Mapping[str, tuple[str, Tool]]) -> Item | None:
         checks=Checks(),
     ).with_key()
     reference = [[call["api"], dict(call.get("parameters") or {})] for call in calls]
-    return Item(row["id"], _group(row["id"], nested), calls[0]["api"], task, toolset, reference)
+    return Item(row["id"], _group(row["id"], nested), calls[0]["api"], task, (toolset,), reference)
 
 
 def _group(item_id: str, nested: bool) -> str:
@@ -132,7 +132,7 @@ def score_seal_tools(item: Item, output: Json | None) -> Score:
 
 def seal_attempt(output: Json) -> Attempt:
     """Calls as text or as `[{"api", "parameters", "responses"}]`; -1 is what Seal-Tools' own script writes for none."""
-    if output == -1 or output == [-1]:
+    if output in (-1, [-1]):
         return Attempt(Attempted.UNPARSABLE, detail="marked as unreadable by the script that wrote it")
     if isinstance(output, list) and len(output) == 1 and isinstance(output[0], list | str):
         output = output[0]  # one answer a prompt

@@ -59,7 +59,7 @@ def _items(document: Json, broken: Counter[str]) -> Iterator[Item]:
             call.arguments is None for call in calls
         )
         task = _task(str(instruction), toolset, calls)
-        yield Item(f"{title}/{index}", "all", title, task, toolset, [_dumped(call) for call in calls])
+        yield Item(f"{title}/{index}", "all", title, task, (toolset,), [_dumped(call) for call in calls])
     broken += Counter()  # drops zeros
 
 
@@ -68,7 +68,9 @@ def _toolset(title: str, document: Json) -> Toolset:
     described = document.get("Function_Description")
     described = described if isinstance(described, dict) else {}
     tools = tuple(_tool(name, function, str(text)) for function, text in described.items() if function != "components")
-    return Toolset(name=name, title=title, description=str(document.get("Description") or ""), source=SOURCE, tools=tools)
+    return Toolset(
+        name=name, title=title, description=str(document.get("Description") or ""), source=SOURCE, tools=tools
+    )
 
 
 _PARAMETERS = re.compile(r"^Parameters: (\{.*\})\s*$", re.MULTILINE)
@@ -145,7 +147,7 @@ def score_toolalpaca(item: Item, output: Json | None) -> Score:
     if output is None:
         return Score(Attempted.MISSING, {"procedure": 0.0, "response": 0.0, "overall": 0.0}, {}, "missing")
     attempted, solution = solution_of(output)
-    wrong = check_procedure(reference, solution, item.toolset.by_name)
+    wrong = check_procedure(reference, solution, {tool.name for tool in item.tools})
     wrong_answer = check_response(reference, solution)
     values = {
         "procedure": float(not wrong),
@@ -159,7 +161,7 @@ def score_toolalpaca(item: Item, output: Json | None) -> Score:
 
 
 def solution_of(output: Json) -> tuple[Attempted, Solution]:
-    """A solution in ToolAlpaca's form (`intermediate_steps`, `output`), as text of its judge's prompt, or bare calls."""
+    """A solution in ToolAlpaca's form (`intermediate_steps`, `output`), in its judge's prompt, or as bare calls."""
     if isinstance(output, str) and _SOLUTION in output:
         solution = _from_prompt(output.rpartition(_SOLUTION)[2])
     elif isinstance(output, dict) and "intermediate_steps" in output:

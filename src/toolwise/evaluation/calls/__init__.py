@@ -1,0 +1,1 @@
+"""Comparing calls: BFCL's rules, Seal-Tools' counts, ToolAlpaca's procedure, and what an attempt is."""

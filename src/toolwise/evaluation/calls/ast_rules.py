@@ -97,7 +97,7 @@ def _explained(found: _Found, answer: Json, call: Called) -> Fault:
 
 
 def _unmatched(functions: Sequence[Json], answers: Sequence[Json], calls: Sequence[Called]) -> int | None:
-    """The first answer without a call of its own in a maximum matching (augmenting paths; Kuhn, 1955); none if all have.
+    """The first answer that a maximum matching (augmenting paths; Kuhn, 1955) leaves without a call, if any.
 
     Taking for each answer the first call that fits, as is simpler, would make the verdict depend on their order.
     """
@@ -179,7 +179,7 @@ def _answer_type(accepted: Sequence[Json]) -> type | None:
     return None
 
 
-def _items_fit(value: Sequence[Any], items: type, accepted: Sequence[Json]) -> bool:
+def _items_fit(value: Any, items: type, accepted: Sequence[Json]) -> bool:
     """Are a list's elements of the documented type, or of an answer's? One level deep, as in BFCL."""
     for answer in accepted:
         if type(answer) is not list:

@@ -78,7 +78,7 @@ def _read_list(listed: Sequence[Json]) -> Attempt:
 
 
 def _structured(item: Json) -> Called | None:
-    """`{"name": …, "arguments": …}`, OpenAI's `{"function": {…}}`, or `{name: arguments}`; arguments may be JSON text."""
+    """`{"name", "arguments"}`, OpenAI's `{"function": {…}}`, or `{name: arguments}`; arguments may be JSON text."""
     if not isinstance(item, dict):
         return None
     if isinstance(item.get("function"), dict):

@@ -54,7 +54,7 @@ def value_of(node: ast.expr) -> Any:
         raise NotAValue(f"no value: {error}") from error
 
 
-def _value(node: ast.expr) -> Any:  # noqa: C901 - one branch a kind of node
+def _value(node: ast.expr) -> Any:  # noqa: PLR0911 - one branch a kind of node
     match node:
         case ast.Constant():
             return "..." if node.value is Ellipsis else node.value

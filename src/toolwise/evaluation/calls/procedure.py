@@ -113,7 +113,7 @@ def same_value(wanted: Json, given: Json) -> bool:
         return not left
     if isinstance(wanted, dict | list) or isinstance(given, dict | list):
         return False
-    return _number(wanted) == _number(given)
+    return bool(_number(wanted) == _number(given))
 
 
 def _number(value: Json) -> Json:

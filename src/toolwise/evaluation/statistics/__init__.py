@@ -1,0 +1,1 @@
+"""Statistics: pooled rates, paired comparisons, exact tests, and what so many tasks can show."""

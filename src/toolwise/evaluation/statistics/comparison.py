@@ -60,7 +60,7 @@ class Comparison(Frozen):
 
 
 def compare(pairs: Sequence[Pair], *, seed: int = 0) -> Comparison:
-    """Better only if the clustered 95% interval excludes 0 and every p-value is below 5%. Raises ValueError if empty."""
+    """Better only if the clustered interval excludes 0 and every p-value is below 5%. Raises ValueError if empty."""
     if not pairs:
         raise ValueError("there is no task to compare on")
     left, right = [pair.left for pair in pairs], [pair.right for pair in pairs]
