@@ -41,7 +41,7 @@ def tokenizer(template: str | None = HERMES_TEMPLATE, eos: str = "<|im_end|>", b
     made = PreTrainedTokenizerFast(
         tokenizer_object=Tokenizer.from_str(backend()),
         eos_token=eos,
-        pad_token="<|pad|>",
+        pad_token="<|pad|>",  # noqa: S106 - no password
         bos_token=bos,
         extra_special_tokens=list(SPECIALS),
     )

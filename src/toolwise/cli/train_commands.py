@@ -26,10 +26,12 @@ Rate = Annotated[float | None, typer.Option("--lr", help="Peak learning rate; by
 BatchSize = Annotated[int | None, typer.Option("--batch", min=1, help="Sequences a process and forward pass (8).")]
 Accumulate = Annotated[int | None, typer.Option("--accumulate", min=1, help="Forward passes an update (1).")]
 MaxLength = Annotated[int | None, typer.Option("--max-length", min=16, help="Longest sequence in tokens (2048).")]
-Bf16 = Annotated[bool | None, typer.Option("--bf16/--no-bf16", help="Mixed precision; by default where a GPU has it.")]
+Bf16 = Annotated[bool | None, typer.Option("--bf16/--no-bf16", help="Mixed precision (where a GPU has it).")]
 Checkpointing = Annotated[bool, typer.Option("--checkpointing", help="Compute activations twice to save memory.")]
-Patience = Annotated[int | None, typer.Option("--patience", min=0, help="Evaluations without gain before the end (2).")]
-Template = Annotated[str | None, typer.Option("--chat-template", help="own (default), or hermes to give the base ours.")]
+Patience = Annotated[int | None, typer.Option("--patience", min=0, help="Evaluations without gain, then end (2).")]
+Template = Annotated[
+    str | None, typer.Option("--chat-template", help="own (default), or hermes to give the base ours.")
+]
 SCRATCH = "scratch"
 
 
@@ -103,7 +105,7 @@ def dpo(
     corpus: CorpusPath,
     out: Out,
     base: Annotated[str, typer.Option("--base", help="A model's folder (from `train sft`) or Hugging Face id.")],
-    beta: Annotated[float | None, typer.Option("--beta", help="How strongly the model is held to its start (0.1).")] = None,
+    beta: Annotated[float | None, typer.Option("--beta", help="How strongly it is held to its start (0.1).")] = None,
     lora: Lora = False,
     rank: Rank = None,
     alpha: Alpha = None,
@@ -142,9 +144,7 @@ def _given(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _lora(
-    lora: bool, rank: int | None, alpha: float | None, targets: str | None, rslora: bool, merge: bool
-) -> Json:
+def _lora(lora: bool, rank: int | None, alpha: float | None, targets: str | None, rslora: bool, merge: bool) -> Json:
     names = [name.strip() for name in targets.split(",") if name.strip()] if targets else None
     given = _given(rank=rank, alpha=alpha, targets=names, rslora=rslora or None, merge=merge or None)
     if given and not lora:

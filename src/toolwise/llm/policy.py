@@ -6,9 +6,10 @@ import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from toolwise.errors import CatalogError
-from toolwise.llm.local import LocalModel, Request, Written, chat_message
+from toolwise.llm.local import Request, Written, chat_message
 from toolwise.llm.stated import Stated
 from toolwise.models.chat import ParsedTurn, ordered_arguments
 from toolwise.offers import Offer
@@ -30,6 +31,18 @@ _YIELDS = 3
 """Rounds of the event loop to wait for more requests before a batch runs."""
 
 
+class TurnWriter(Protocol):
+    """What writes turns: a compact model, or any open one."""
+
+    def write(self, requests: Sequence[Request]) -> list[Written]:
+        """A turn for each request. Raises ModelError."""
+        ...
+
+    def turn_tokens(self, message: ChatMessage) -> tuple[int, ...]:
+        """What tells one assistant's turn from another, for `Request.avoid`."""
+        ...
+
+
 @dataclass(slots=True)
 class _Waiting:
     request: Request
@@ -37,14 +50,14 @@ class _Waiting:
 
 
 class LocalPolicy:
-    """A Policy over a LocalModel.
+    """A Policy over a model in this process.
 
     Searches that run at the same time on one event loop are answered together in one batch. A new child of a node
     never repeats an earlier one; a call that was already made on the path ends the branch, as it would only bring
     the same answer again.
     """
 
-    def __init__(self, model: LocalModel, *, name: str = "local", max_tokens: int = 400) -> None:
+    def __init__(self, model: TurnWriter, *, name: str = "local", max_tokens: int = 400) -> None:
         self.name = name
         self.model = model
         self.max_tokens = max_tokens

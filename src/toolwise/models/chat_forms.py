@@ -170,9 +170,7 @@ class ChatForm:
             written.append(chat)
         return written
 
-    def _as_text(
-        self, messages: Sequence[Mapping[str, Any]], tools: Sequence[FunctionTool]
-    ) -> list[ChatMessage]:
+    def _as_text(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[FunctionTool]) -> list[ChatMessage]:
         system = "\n\n".join(message["content"] for message in messages if message["role"] == "system")
         if tools:
             listed = "\n".join(json.dumps(tool["function"], ensure_ascii=False) for tool in tools)
@@ -212,7 +210,8 @@ class ChatForm:
         """The text, and where in it the template marks what the assistant writes."""
         from transformers.utils.chat_template_utils import render_jinja_template
 
-        texts, spans = render_jinja_template(
+        render: Any = render_jinja_template  # declared to return text alone
+        texts, spans = render(
             [list(messages)],
             tools=list(tools) or None,
             chat_template=self.template,

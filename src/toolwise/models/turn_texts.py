@@ -24,8 +24,8 @@ def read_turn(text: str) -> ParsedTurn:
     if CALL_OPEN in text:
         return _hermes(text)
     if _MISTRAL in text:
-        content, _, calls = text.partition(_MISTRAL)
-        return ParsedTurn(content.strip(), tuple(_mistral(calls)))
+        content, _, written = text.partition(_MISTRAL)
+        return ParsedTurn(content.strip(), tuple(_mistral(written)))
     bare = text.removeprefix(_PYTHON_TAG).strip()
     if bare.startswith("{"):
         calls = _bare(bare)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,36 +23,40 @@ if TYPE_CHECKING:
 DEFAULT_MINUTES = 10.5
 
 
-def train_sft(corpus: Path, out: Path, base: str, config: SftConfig, *, resume: bool, observer: Observer = silent) -> Json:
+def train_sft(
+    corpus: Path, out: Path, base: str, config: SftConfig, *, resume: bool, observer: Observer = silent
+) -> Json:
     """Fine-tune a base on a corpus's `train` split. `corpus` may be a run's folder.
 
     Raises ConfigError, DataError, RunError, MissingExtraError.
     """
     require_llm_training()
     corpus, base = _ready(corpus, out, base, resume=resume)
-    from toolwise.training.llm.sft import Conversations, train_sft as train
+    from toolwise.training.llm import sft
 
     path = corpus / "sft"
-    data = Conversations(
+    data = sft.Conversations(
         tuple(read_sft(_existing(path, Split.TRAIN, "conversations"))),
         tuple(islice(_optional_sft(path), config.dev_examples)),
         corpus.name,
     )
-    return {**train(data, base, out, config, observer), "model": str(out), "base": base}
+    return {**sft.train_sft(data, base, out, config, observer), "model": str(out), "base": base}
 
 
-def train_dpo(corpus: Path, out: Path, base: str, config: DpoConfig, *, resume: bool, observer: Observer = silent) -> Json:
+def train_dpo(
+    corpus: Path, out: Path, base: str, config: DpoConfig, *, resume: bool, observer: Observer = silent
+) -> Json:
     """Train a model on a corpus's preference pairs. Raises ConfigError, DataError, RunError, MissingExtraError."""
     require_llm_training()
     corpus, base = _ready(corpus, out, base, resume=resume)
-    from toolwise.training.llm.dpo import Preferences, train_dpo as train
+    from toolwise.training.llm import dpo
 
     path = corpus / "preferences"
     train_rows = read_rows(_existing(path, Split.TRAIN, "preference pairs"), PreferencePair)
     dev = path / f"{Split.DEV.value}.jsonl"
     dev_rows = read_rows(dev, PreferencePair) if dev.exists() else iter(())
-    data = Preferences(tuple(train_rows), tuple(islice(dev_rows, config.dev_examples)), corpus.name)
-    return {**train(data, base, out, config, observer), "model": str(out), "base": base}
+    data = dpo.Preferences(tuple(train_rows), tuple(islice(dev_rows, config.dev_examples)), corpus.name)
+    return {**dpo.train_dpo(data, base, out, config, observer), "model": str(out), "base": base}
 
 
 def train_scratch(
@@ -85,14 +90,9 @@ def is_first_process() -> bool:
 
 def require_llm_training() -> None:
     """Raises MissingExtraError unless everything that `train sft` and `train dpo` need is installed."""
-    try:
-        import accelerate  # noqa: F401
-        import datasets  # noqa: F401
-        import peft  # noqa: F401
-        import transformers  # noqa: F401
-        import trl  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("training an open base model", "train") from error
+    needed = ("torch", "transformers", "accelerate", "peft", "trl", "datasets")
+    if any(find_spec(name) is None for name in needed):
+        raise MissingExtraError("training an open base model", "train")
 
 
 def _ready(corpus: Path, out: Path, base: str, *, resume: bool) -> tuple[Path, str]:

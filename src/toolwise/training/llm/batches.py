@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from peft import PeftModel
 from torch.nn import functional
 
 from toolwise.training.llm.masks import IGNORED
@@ -69,7 +70,7 @@ def target_loss(model: Callable[..., Any], batch: Batch, *, narrow: bool) -> tup
 
 def can_narrow(model: torch.nn.Module) -> bool:
     """Whether the model computes logits at chosen positions only."""
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    base: Any = model.get_base_model() if isinstance(model, PeftModel) else model
     return "logits_to_keep" in inspect.signature(base.forward).parameters
 
 

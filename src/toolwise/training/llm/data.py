@@ -1,4 +1,4 @@
-"""Conversations as sequences that fit: what is too long is counted and dropped or windowed, and short ones are packed."""
+"""Conversations as sequences that fit: the too long are counted and dropped or windowed, short ones are packed."""
 
 from __future__ import annotations
 
@@ -124,15 +124,12 @@ def in_shown_order(messages: Sequence[ChatMessage], tools: Sequence[FunctionTool
     schemas = {tool["function"]["name"]: tool["function"].get("parameters") or {} for tool in tools}
     written = []
     for message in messages:
-        if message.get("tool_calls"):
-            calls = []
-            for call in message["tool_calls"]:
-                function = call["function"]
-                given = function["arguments"]
-                ordered = ordered_arguments(given, schemas.get(function["name"], {}))
-                calls.append({**call, "function": {**function, "arguments": ordered}})
-            message = {**message, "tool_calls": calls}
-        written.append(message)
+        calls = []
+        for call in message.get("tool_calls") or ():
+            function = call["function"]
+            ordered = ordered_arguments(function["arguments"], schemas.get(function["name"], {}))
+            calls.append({**call, "function": {**function, "arguments": ordered}})
+        written.append({**message, "tool_calls": calls} if calls else message)
     return written
 
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from transformers import set_seed
 
 from toolwise.errors import ConfigError, DataError
+from toolwise.models.open_models import COMPACT
 from toolwise.ports import Observer, Progress, silent
 from toolwise.training.llm import engine
-from toolwise.training.llm.base import COMPACT, Base, add_adapter, load_base
+from toolwise.training.llm.base import Base, add_adapter, load_base
 from toolwise.training.llm.card import ModelFacts, write_model_card
 from toolwise.training.llm.data import STAGE, in_shown_order
 from toolwise.training.llm.masks import IGNORED, Row, TargetEncoder
@@ -70,9 +71,7 @@ class PreparedPairs:
         """Columns of token ids: nothing in them that a library could fill with nulls."""
         from datasets import Dataset
 
-        return Dataset.from_dict(
-            {"prompt_ids": self.prompts, "chosen_ids": self.chosen, "rejected_ids": self.rejected}
-        )
+        return Dataset.from_dict({"prompt_ids": self.prompts, "chosen_ids": self.chosen, "rejected_ids": self.rejected})
 
 
 def prepare_pairs(pairs: Sequence[PreferencePair], encoder: TargetEncoder, max_length: int) -> PreparedPairs:
@@ -116,7 +115,8 @@ def train_dpo(data: Preferences, base: str, out: Path, config: DpoConfig, observ
     Raises ConfigError, DataError, RunError.
     """
     settings = config.model_dump(mode="json", exclude=set(engine.RESUMABLE))
-    if (done := engine.begin(out, {"method": "dpo", "base": base, **settings}, [p.key for p in data.train])) is not None:
+    keys = [pair.key for pair in data.train]
+    if (done := engine.begin(out, {"method": "dpo", "base": base, **settings}, keys)) is not None:
         return done
     engine.use_own_cores()
     set_seed(config.seed)
@@ -163,9 +163,10 @@ def _require(rows: PreparedPairs, corpus: str) -> None:
 def _trainer(
     base: Base, rows: PreparedPairs, dev: PreparedPairs, out: Path, config: DpoConfig, observer: Observer
 ) -> Any:
-    from trl import DPOConfig, DPOTrainer
+    from trl.trainer.dpo_config import DPOConfig
+    from trl.trainer.dpo_trainer import DPOTrainer
 
-    class PairTrainer(DPOTrainer):  # type: ignore[misc]  # trl ships no types
+    class PairTrainer(DPOTrainer):
         """Takes rows that are tokens already: TRL would render and cut them in its own way."""
 
         def _prepare_dataset(self, dataset: Any, *unused: Any, **more: Any) -> Any:
@@ -197,9 +198,7 @@ def _last(logs: Sequence[dict[str, Any]], name: str) -> float | None:
 def _save(trainer: Any, base: Base, corpus: str, out: Path, done: tuple[DpoConfig, Json]) -> None:
     config, summary = done
     merge = config.lora is not None and config.lora.merge
-    if bool(getattr(trainer, "is_fsdp_enabled", False)) and merge:
-        raise ConfigError("--merge cannot be done while the weights are spread by FSDP; merge the saved adapter afterwards")
-    state = trainer.accelerator.get_state_dict(trainer.model_wrapped) if trainer.is_fsdp_enabled else None
+    state = engine.gathered(trainer, merge=merge)
     if not engine.is_main():
         return
     save_trained(out, base, trainer.accelerator.unwrap_model(trainer.model), merge=merge, state=state)

@@ -193,9 +193,7 @@ def begin(out: Path, settings: Json, rows: list[str]) -> Json | None:
     if path.exists():
         known = read_json(path)
         differing = sorted(
-            name
-            for name in {*settings, *known["settings"]}
-            if settings.get(name) != known["settings"].get(name)
+            name for name in {*settings, *known["settings"]} if settings.get(name) != known["settings"].get(name)
         )
         if known["data"] != record["data"]:
             differing.append("the corpus")
@@ -249,7 +247,11 @@ RESUMABLE = frozenset({"batch", "accumulate", "checkpointing", "evaluations", "d
 """Settings that may change between a training and its resumption: they do not change what is learnt in the end."""
 
 
-def check_steps(steps: int) -> None:
-    """Raises ConfigError if there is nothing to do."""
-    if steps < 1:
-        raise ConfigError("no update would be made; raise --epochs or lower --batch")
+def gathered(trainer: Trainer, *, merge: bool) -> dict[str, Any] | None:
+    """All weights, where FSDP spreads them over processes; every process must call it. Raises ConfigError."""
+    if not getattr(trainer, "is_fsdp_enabled", False):
+        return None
+    if merge:
+        raise ConfigError("--merge cannot be done while FSDP spreads the weights; merge the saved adapter afterwards")
+    state: dict[str, Any] = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+    return state

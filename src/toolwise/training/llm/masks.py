@@ -155,7 +155,7 @@ class TargetEncoder:
     def encode(
         self, messages: Sequence[Mapping[str, Any]], tools: Sequence[FunctionTool], wanted: Set[int] | None = None
     ) -> list[Row]:
-        """`wanted` as for `render_targets`, as indices of the given messages. Raises SpanError, or what the template raises."""
+        """`wanted` as for `render_targets`, of the given messages. Raises SpanError, or what the template raises."""
         prepared, offered = self.form.prepare(messages, tools)
         if wanted is not None:
             wanted = _same_turns(messages, prepared, wanted)

@@ -9,7 +9,8 @@ from typing import Any
 
 from toolwise.errors import RunError, boundary
 from toolwise.files import write_json
-from toolwise.training.llm.base import ADAPTER_CONFIG, ADAPTER_ORIGIN, COMPACT, Base, origin
+from toolwise.models.open_models import ADAPTER_CONFIG, ADAPTER_ORIGIN, COMPACT
+from toolwise.training.llm.base import Base, origin
 
 _LAST = ("config.json", ADAPTER_CONFIG)
 """A folder without them holds no model, so they come last."""

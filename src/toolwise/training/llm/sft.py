@@ -107,9 +107,7 @@ def train_sft(data: Conversations, base: str, out: Path, config: SftConfig, obse
     return summary
 
 
-def _prepare(
-    data: Conversations, base: Base, config: SftConfig, observer: Observer
-) -> tuple[Prepared, Prepared]:
+def _prepare(data: Conversations, base: Base, config: SftConfig, observer: Observer) -> tuple[Prepared, Prepared]:
     rows = prepare(data.train, base.form, config.max_length, config.too_long, observer)
     require_rows(rows, data.name)
     return rows, prepare(data.dev[: config.dev_examples], base.form, config.max_length, config.too_long)
@@ -120,7 +118,7 @@ def _trainer(
 ) -> TargetTrainer:
     if config.packing and not packing_is_isolated(base.model, len(base.tokenizer)):
         raise ConfigError(
-            "this base cannot keep packed conversations apart (tried, and they influence each other); leave out --packing"
+            "this base does not keep packed conversations apart (a trial shows them mixing); leave out --packing"
         )
     if config.lora and base.added_tokens and not config.lora.merge:
         raise ConfigError("--chat-template hermes adds tokens to this base, which an adapter alone cannot; add --merge")
@@ -137,7 +135,9 @@ def _trainer(
     return TargetTrainer(
         model=model,
         args=TrainingArguments(
-            **given, train_sampling_strategy="random" if config.packing else "group_by_length", prediction_loss_only=True
+            **given,
+            train_sampling_strategy="random" if config.packing else "group_by_length",
+            prediction_loss_only=True,
         ),
         train_dataset=items,
         eval_dataset=measured or None,
@@ -164,10 +164,7 @@ def _save(trainer: TargetTrainer, base: Base, corpus: str, out: Path, done: tupl
     """All processes take part, one writes."""
     config, summary = done
     merge = config.lora is not None and config.lora.merge
-    spread = bool(getattr(trainer, "is_fsdp_enabled", False))
-    if spread and merge:
-        raise ConfigError("--merge cannot be done while the weights are spread by FSDP; merge the saved adapter afterwards")
-    state = trainer.accelerator.get_state_dict(trainer.model_wrapped) if spread else None
+    state = engine.gathered(trainer, merge=merge)
     if not engine.is_main():
         return
     model = trainer.accelerator.unwrap_model(trainer.model)
