@@ -5,11 +5,11 @@ from typing import Any
 
 import orjson
 import pytest
-from bfcl_rows import write_bfcl, write_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from bfcl_rows import write_bfcl, write_rows
 from toolwise.cli.app import app
 from toolwise.errors import DataError
 from toolwise.evaluation.benchmarks.bfcl import read_bfcl, score_bfcl

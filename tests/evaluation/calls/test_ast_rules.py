@@ -3,10 +3,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bfcl_rows import ANSWER, FUNCTION, OTHER
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bfcl_rows import ANSWER, FUNCTION, OTHER
 from toolwise.evaluation.calls.ast_rules import Mismatch, check_calls
 
 RIGHT: dict[str, Any] = {"item": "Green-Tea", "count": 2}

@@ -41,7 +41,10 @@ def test_what_was_attempted(output: Any, attempted: Attempted) -> None:
 def test_values_are_read_from_the_syntax_and_never_run() -> None:
     calls = python_calls("[a.f(x=-1, y=+5, z=2*3, t=(1, [2]), d={'k': None}, v=name, n=g(q=1), e=not True)]")
     assert calls == [
-        ("a.f", {"x": -1, "y": 5, "z": 6, "t": (1, [2]), "d": {"k": None}, "v": "name", "n": {"g": {"q": 1}}, "e": False})
+        (
+            "a.f",
+            {"x": -1, "y": 5, "z": 6, "t": (1, [2]), "d": {"k": None}, "v": "name", "n": {"g": {"q": 1}}, "e": False},
+        )
     ]
     for text in ("[f(a=2*__import__('os').getpid())]", "[f(a=9**9**9)]", "[f(a='x'*10**9)]", "[f(a=x+1)]"):
         with pytest.raises(NotAValue):

@@ -7,7 +7,8 @@ from toolwise.evaluation.calls.tool_f1 import ToolCounts, count_tools
 from toolwise.evaluation.statistics.pooled import f1
 
 CALLS = st.lists(
-    st.tuples(st.sampled_from("fgh"), st.dictionaries(st.sampled_from("abc"), st.integers(0, 2), max_size=3)), max_size=5
+    st.tuples(st.sampled_from("fgh"), st.dictionaries(st.sampled_from("abc"), st.integers(0, 2), max_size=3)),
+    max_size=5,
 )
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import orjson
 import pytest
-from bfcl_rows import write_rows
 
+from bfcl_rows import write_rows
 from toolwise.errors import DataError, ModelError
 from toolwise.evaluation.calls.procedure import Solution, StepDone
 from toolwise.evaluation.judge.agreement import corrected_rate, kappa

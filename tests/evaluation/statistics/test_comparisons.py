@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bfcl_rows import write_rows
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bfcl_rows import write_rows
 from toolwise.errors import DataError
 from toolwise.evaluation.statistics.comparison import Better, Pair, compare
 from toolwise.evaluation.statistics.detectable import detectable_difference, tasks_needed

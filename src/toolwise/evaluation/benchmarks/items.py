@@ -71,5 +71,6 @@ class Benchmark:
                 found[toolset.name] = toolset
             elif known is not toolset:
                 tools = {**known.by_name, **toolset.by_name}
-                found[toolset.name] = known.model_copy(update={"tools": tuple(tools.values())})
-        return Catalog(toolsets=tuple(Toolset.model_validate(dict(toolset)) for toolset in found.values()))
+                fields = {name: getattr(known, name) for name in Toolset.model_fields}  # no look-ups made before
+                found[toolset.name] = Toolset(**{**fields, "tools": tuple(tools.values())})
+        return Catalog(toolsets=tuple(found.values()))

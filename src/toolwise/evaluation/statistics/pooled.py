@@ -41,7 +41,8 @@ def pooled_scores(counts: Sequence[tuple[int, int, int]], clusters: Sequence[str
 def _pooled(some: _Floats, whole: _Floats, n: int, seed: int) -> Metric:
     total = float(whole.sum())
     value = float(some.sum()) / total if total else 0.0
-    if len(some) < FEW_CLUSTERS or value in (0.0, 1.0):  # a bootstrap of what does not vary knows no doubt
+    varies = float(np.abs(some - value * whole).max()) > 1e-9  # a bootstrap of what does not vary knows no doubt
+    if len(some) < FEW_CLUSTERS or not varies:
         low, high = wilson(value, len(some))
     else:
         low, high = resampled_interval(some, whole, seed=seed)
