@@ -161,13 +161,13 @@ def judges(folder: Path) -> None:
             for name, yes in zip(rules, (*said, all(said)), strict=True):
                 rules[name].append(str(score.values[name] == 1.0))
                 judged[name].append(str(yes))
-        for name in rules:
-            same = mean_with_interval([float(a == b) for a, b in zip(rules[name], judged[name], strict=True)])
-            kappa = kappa_with_interval(judged[name], rules[name])
+        for name, by_rule in rules.items():
+            same = mean_with_interval([float(a == b) for a, b in zip(by_rule, judged[name], strict=True)])
+            kappa = kappa_with_interval(judged[name], by_rule)
             print(
                 f"{file.stem} {name:<9} n = {same.n}: agreement {same.value:.2f} [{same.low:.2f}, {same.high:.2f}], "
                 f"kappa {kappa.value:.2f} [{kappa.low:.2f}, {kappa.high:.2f}]; "
-                f"yes: rules {rules[name].count('True')}, judge {judged[name].count('True')}"
+                f"yes: rules {by_rule.count('True')}, judge {judged[name].count('True')}"
             )
 
 

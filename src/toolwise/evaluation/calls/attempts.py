@@ -18,6 +18,7 @@ Called = tuple[str, dict[str, Any]]
 """A function's name and its arguments; from Python's syntax a value may be a tuple."""
 
 _TAGGED = re.compile(r"<tool_call>\s*(.*?)\s*(?:</tool_call>|$)", re.DOTALL)
+_JSON = re.compile(r"\{|\[\s*[\[{\"\]]")
 _MARKS = re.compile(r"<tool_call>|<function|\[TOOL_CALLS\]|<\|tool_call|\"(?:name|function)\"\s*:\s*[\"{]")
 _OPENS_CALL = re.compile(r"\[\s*[A-Za-z_][\w.]*\s*(?:[({]|$)")
 _NAMES = ("name", "api", "Action")
@@ -103,7 +104,8 @@ def _read_text(text: str, names: Collection[str]) -> Attempt:
     bare = text.strip("`\n ")
     if not bare:
         return Attempt(Attempted.ABSTAINED)
-    if (tagged := _TAGGED.findall(text)) or bare[0] in "[{":
+    tagged = _TAGGED.findall(text) if "<tool_call>" in text else []
+    if tagged or _JSON.match(bare):
         found = _read_json(tagged or [bare])
         if found is not None:
             return found

@@ -55,9 +55,9 @@ def value_of(node: ast.expr) -> Any:
 
 
 def _value(node: ast.expr) -> Any:  # noqa: PLR0911 - one branch a kind of node
+    if type(node) is ast.Constant:  # nearly all of them
+        return "..." if node.value is Ellipsis else node.value
     match node:
-        case ast.Constant():
-            return "..." if node.value is Ellipsis else node.value
         case ast.List():
             return [_value(part) for part in node.elts]
         case ast.Tuple():
