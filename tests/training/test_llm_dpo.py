@@ -6,13 +6,14 @@ import torch
 from tests.training.tiny_llm import save_corpus, save_tiny_qwen3, tokenizer
 
 from toolwise.corpus import read_rows
-from toolwise.errors import DataError
+from toolwise.errors import ConfigError, DataError
 from toolwise.models.chat_forms import ChatForm
 from toolwise.models.open_models import load_open_model
 from toolwise.training.llm.data import in_shown_order
 from toolwise.training.llm.dpo import Preferences, prepare_pairs, train_dpo
 from toolwise.training.llm.masks import TargetEncoder
-from toolwise.training.llm.settings import DpoConfig, LoraSettings
+from toolwise.training.llm.settings import DpoConfig, LoraSettings, SftConfig
+from toolwise.training.llm.sft import Conversations, train_sft
 from toolwise.types import PreferencePair
 
 torch.set_num_threads(1)
@@ -73,3 +74,19 @@ def test_pairs_that_cannot_be_used_are_counted(pairs: Preferences, tmp_path: Pat
         train_dpo(
             pairs, str(save_tiny_qwen3(tmp_path / "b")), tmp_path / "m", QUICK.model_copy(update={"max_length": 60})
         )
+
+
+def test_the_compact_model_learns_preferences_too(pairs: Preferences, tmp_path: Path) -> None:
+    from tests.models import tiny
+
+    from toolwise.models.folder import load_model, save_model
+
+    save_model(tmp_path / "base", tiny.model(), tiny.tokenizer())
+    summary = train_dpo(pairs, str(tmp_path / "base"), tmp_path / "m", QUICK.model_copy(update={"max_length": 900}))
+    assert summary["margin"] > 0
+    load_model(tmp_path / "m")
+    sft = SftConfig(max_length=900, max_steps=1, batch=2)
+    train_sft(Conversations(tiny.examples()[:4], (), "made up"), str(tmp_path / "m"), tmp_path / "n", sft)
+    with pytest.raises(ConfigError, match="apart"):
+        packed = sft.model_copy(update={"packing": True})
+        train_sft(Conversations(tiny.examples()[:4], (), "made up"), str(tmp_path / "m"), tmp_path / "p", packed)

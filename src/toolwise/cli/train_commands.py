@@ -104,7 +104,9 @@ def sft(
 def dpo(
     corpus: CorpusPath,
     out: Out,
-    base: Annotated[str, typer.Option("--base", help="A model's folder (from `train sft`) or Hugging Face id.")],
+    base: Annotated[
+        str, typer.Option("--base", help="A model's folder (from `train sft`), Hugging Face id, or `scratch`.")
+    ],
     beta: Annotated[float | None, typer.Option("--beta", help="How strongly it is held to its start (0.1).")] = None,
     lora: Lora = False,
     rank: Rank = None,
@@ -122,6 +124,9 @@ def dpo(
     checkpointing: Checkpointing = False,
     patience: Patience = None,
     chat_template: Template = None,
+    minutes: Annotated[
+        float, typer.Option("--minutes", min=0.05, help="scratch: minutes of the training before it.")
+    ] = 10.5,
     seed: Seed = 0,
     resume: Resume = False,
     as_json: AsJson = False,
@@ -136,7 +141,7 @@ def dpo(
     )  # fmt: skip
     with ProgressView() as view:
         config = train_llm.dpo_config({**given, "seed": seed})
-        document = train_llm.train_dpo(corpus, out, base, config, resume=resume, observer=view)
+        document = train_llm.train_dpo(corpus, out, base, config, resume=resume, minutes=minutes, observer=view)
     _emit(document, as_json)
 
 

@@ -55,8 +55,7 @@ class HfModel:
         self.model: Any = model
         self.form = ChatForm(self.tokenizer)
         self.batch = batch
-        pad = self.tokenizer.pad_token_id
-        self._pad = int(pad if pad is not None else self.form.stop_ids[0])
+        self._pad = self.form.pad_id
 
     def turn_tokens(self, message: ChatMessage) -> tuple[int, ...]:
         """What tells one assistant's turn from another, for `Request.avoid`."""

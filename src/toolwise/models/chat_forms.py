@@ -253,6 +253,12 @@ class ChatForm:
                 found.add(self.tokenizer.convert_tokens_to_ids(ending))
         return tuple(sorted(token for token in found if token is not None))
 
+    @property
+    def pad_id(self) -> int:
+        """The token for padding; what ends a turn if there is none of its own."""
+        pad = self.tokenizer.pad_token_id
+        return int(pad) if isinstance(pad, int) else self.stop_ids[0]
+
     def read(self, text: str) -> ParsedTurn:
         """An assistant's turn as the model wrote it. Raises ValueError if a call in it is malformed."""
         text = text.rstrip()

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 
 DEFAULT_MINUTES = 10.5
+START = "start"
+"""Folder in which `train dpo --base scratch` makes the model that it starts from."""
 
 
 def train_sft(
@@ -44,11 +46,26 @@ def train_sft(
 
 
 def train_dpo(
-    corpus: Path, out: Path, base: str, config: DpoConfig, *, resume: bool, observer: Observer = silent
+    corpus: Path,
+    out: Path,
+    base: str,
+    config: DpoConfig,
+    *,
+    resume: bool,
+    minutes: float = DEFAULT_MINUTES,
+    observer: Observer = silent,
 ) -> Json:
-    """Train a model on a corpus's preference pairs. Raises ConfigError, DataError, RunError, MissingExtraError."""
+    """Train a model on a corpus's preference pairs; for `scratch`, the compact model is trained first.
+
+    Raises ConfigError, DataError, RunError, MissingExtraError.
+    """
     require_llm_training()
     corpus, base = _ready(corpus, out, base, resume=resume)
+    if base == SCRATCH:
+        start = (out / START).resolve()
+        base = str(start)
+        if not (start / "config.json").is_file():  # which is written when that training is done
+            train_scratch(corpus, start, minutes=minutes, seed=config.seed, resume=True, observer=observer)
     from toolwise.training.llm import dpo
 
     path = corpus / "preferences"

@@ -1,4 +1,4 @@
-"""Preference training: TRL's DPOTrainer on pairs of a right turn and a failed sibling, rendered as for SFT."""
+"""Preference training on pairs of a right turn and a failed sibling: TRL's DPOTrainer, rows rendered as for SFT."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from toolwise.ports import Observer, Progress, silent
 from toolwise.training.llm import engine
 from toolwise.training.llm.base import Base, add_adapter, load_base
 from toolwise.training.llm.card import ModelFacts, write_model_card
+from toolwise.training.llm.compact_dpo import own_trainer
 from toolwise.training.llm.data import STAGE, in_shown_order
 from toolwise.training.llm.masks import IGNORED, Row, TargetEncoder
 from toolwise.training.llm.saving import save_trained
@@ -122,8 +123,6 @@ def train_dpo(data: Preferences, base: str, out: Path, config: DpoConfig, observ
     set_seed(config.seed)
     with engine.quiet(), engine.memory_watched(config):
         loaded = load_base(base, config)
-        if loaded.model.config.model_type == COMPACT:
-            raise ConfigError("DPO needs a stock causal model: the compact model's pointer is none that TRL can score")
         observer(Progress(STAGE, 0, len(data.train), "writing pairs as tokens"))
         encoder = TargetEncoder(loaded.form)
         rows = prepare_pairs(data.train, encoder, config.max_length)
@@ -177,6 +176,10 @@ def _trainer(
     model = add_adapter(base, config.lora) if config.lora else base.model
     steps = engine.updates(config, len(rows.prompts))
     given = engine.arguments(config, out, steps, _LORA_RATE if config.lora else _RATE, dev=bool(dev.prompts))
+    watchers = engine.callbacks(config, observer, dev=bool(dev.prompts))
+    if base.model.config.model_type == COMPACT:
+        pad = base.form.pad_id
+        return own_trainer(model, pad, (rows, dev), given, {"beta": config.beta, "callbacks": watchers})
     trainer = PairTrainer(
         model=model,
         ref_model=None,
@@ -184,7 +187,7 @@ def _trainer(
         train_dataset=rows.dataset(),
         eval_dataset=dev.dataset() if dev.prompts else None,
         processing_class=base.tokenizer,
-        callbacks=engine.callbacks(config, observer, dev=bool(dev.prompts)),
+        callbacks=watchers,
     )
     engine.silence(trainer)
     return trainer

@@ -131,7 +131,7 @@ def _trainer(
     steps = engine.updates(config, len(items))
     rate = _LORA_RATE if config.lora else _RATE
     given = engine.arguments(config, out, steps, rate, dev=bool(measured))
-    collator = Collator(int(base.tokenizer.pad_token_id), packed=config.packing)
+    collator = Collator(base.form.pad_id, packed=config.packing)
     return TargetTrainer(
         model=model,
         args=TrainingArguments(

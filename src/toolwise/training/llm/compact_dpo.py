@@ -1,0 +1,115 @@
+"""DPO for a model that TRL cannot score: one that writes by more than its head's weights, as the compact one does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
+from transformers import Trainer, TrainingArguments
+
+from toolwise.training.llm import engine
+from toolwise.training.llm.masks import IGNORED
+
+if TYPE_CHECKING:
+    from toolwise.training.llm.dpo import PreparedPairs
+
+Item = Mapping[str, Any]
+
+
+def turn_scores(model: torch.nn.Module, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """[rows, time] twice -> [rows]: the log-probability of each row's targets."""
+    logits = model(input_ids=ids).logits[:, :-1].float().log_softmax(-1)
+    following = labels[:, 1:]
+    chosen = logits.gather(-1, following.clamp(min=0)[..., None]).squeeze(-1)
+    scores: torch.Tensor = chosen.masked_fill(following == IGNORED, 0.0).sum(-1)
+    return scores
+
+
+class PairCollator:
+    """Chosen turns in the first half of the rows, rejected ones in the second, padded on the right."""
+
+    def __init__(self, pad: int) -> None:
+        self.pad = pad
+
+    def __call__(self, items: Sequence[Item]) -> dict[str, torch.Tensor]:
+        pairs = [(item["prompt_ids"], item[side]) for side in ("chosen_ids", "rejected_ids") for item in items]
+        ids = [torch.tensor([*prompt, *answer]) for prompt, answer in pairs]
+        labels = [torch.tensor([*[IGNORED] * len(prompt), *answer]) for prompt, answer in pairs]
+        batch = {
+            "input_ids": pad_sequence(ids, batch_first=True, padding_value=self.pad),
+            "labels": pad_sequence(labels, batch_first=True, padding_value=IGNORED),
+        }
+        if "reference" in items[0]:
+            batch["reference"] = torch.tensor([item["reference"][side] for side in (0, 1) for item in items])
+        return batch
+
+
+@torch.no_grad()
+def with_reference(model: torch.nn.Module, pairs: PreparedPairs, collate: PairCollator) -> list[dict[str, Any]]:
+    """The pairs with the scores that the model, as it is before training, gives to both sides."""
+    model.eval()
+    items: list[dict[str, Any]] = []
+    for prompt, chosen, rejected in zip(pairs.prompts, pairs.chosen, pairs.rejected, strict=True):
+        item: dict[str, Any] = {"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": rejected}
+        batch = collate([item])
+        item["reference"] = turn_scores(model, batch["input_ids"], batch["labels"]).tolist()
+        items.append(item)
+    model.train()
+    return items
+
+
+class OwnPairTrainer(Trainer):
+    """The DPO loss (Rafailov et al., 2305.18290, equation 7) on scores of whole turns."""
+
+    def __init__(self, *args: Any, beta: float, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.beta = beta
+        self.model_accepts_loss_kwargs = False  # the loss is a mean over pairs, for each forward pass
+        self._seen: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        """Mean over the pairs of a batch."""
+        gained = turn_scores(model, inputs["input_ids"], inputs["labels"]) - inputs["reference"]
+        chosen, rejected = gained.chunk(2)
+        margins = self.beta * (chosen - rejected)
+        loss = -functional.logsigmoid(margins).mean()
+        self._seen[model.training].append((float((margins > 0).float().mean()), float(margins.detach().mean())))
+        return (loss, {"loss": loss}) if return_outputs else loss
+
+    def log(self, logs: dict[str, float], *args: Any, **more: Any) -> None:
+        """With accuracy and margin of the batches since the last time, under TRL's names."""
+        training = "eval_loss" not in logs
+        seen = self._seen[training]
+        if seen and ("loss" in logs or not training):
+            before = "" if training else "eval_"
+            logs[f"{before}rewards/accuracies"] = sum(accuracy for accuracy, _ in seen) / len(seen)
+            logs[f"{before}rewards/margins"] = sum(margin for _, margin in seen) / len(seen)
+            seen.clear()
+        super().log(logs, *args, **more)
+
+
+def own_trainer(
+    model: Any, pad: int, rows: tuple[PreparedPairs, PreparedPairs], given: dict[str, Any], more: dict[str, Any]
+) -> OwnPairTrainer:
+    """`rows` for training and development, `given` for TrainingArguments, `more` (beta, callbacks) for the trainer."""
+    collate = PairCollator(pad)
+    train, dev = (with_reference(model, pairs, collate) for pairs in rows)
+    trainer = OwnPairTrainer(
+        model=model,
+        args=TrainingArguments(**given, prediction_loss_only=True),
+        train_dataset=train,
+        eval_dataset=dev or None,
+        data_collator=collate,
+        **more,
+    )
+    engine.silence(trainer)
+    return trainer
