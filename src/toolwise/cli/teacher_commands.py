@@ -66,6 +66,10 @@ def solve(
     seed: Seed = 0,
     resume: Resume = False,
     workers: Workers = 0,
+    engine: Annotated[str, typer.Option("--engine", help="For llm: local, or ray for a Ray cluster.")] = "local",
+    ray_address: Annotated[
+        str, typer.Option("--ray-address", help="Of the cluster; by default RAY_ADDRESS, or one of its own here.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Solve tasks by search, with the embedded teacher or any language model; every attempt is kept as a tree."""
@@ -94,12 +98,14 @@ def solve(
     if dry_run:
         emit(estimate(tasks, strategy, asked, seed=seed), as_json, _render_estimate)
         return
+    from toolwise.pipelines.engine import ClusterConfig, engine_of
     from toolwise.pipelines.worlds import world_config
 
     chosen = world_config(world) if world else None
+    cluster = ClusterConfig(workers, ray_address) if engine_of(engine) == "ray" else None
     with LiveView(as_json) as view:
         document = solve_folder_with_model(
-            tasks, out, strategy, asked, world=chosen, seed=seed, resume=resume, observer=view
+            tasks, out, strategy, asked, world=chosen, seed=seed, resume=resume, cluster=cluster, observer=view
         )
     emit(document, as_json, lambda result: _render_solved(result, out))
     if document["stopped_by"] == "endpoint":

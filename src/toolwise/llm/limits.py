@@ -127,6 +127,13 @@ class Limiter:
         self._requests = TokenBucket(requests_per_minute) if requests_per_minute else None
         self._tokens = TokenBucket(tokens_per_minute) if tokens_per_minute else None
 
+    def resize(self, concurrency: int, requests_per_minute: float, tokens_per_minute: float) -> None:
+        """Other limits from now on, as for a new limiter; what is in flight stays."""
+        at_once = AdaptiveConcurrency(concurrency)
+        self.concurrency.ceiling, self.concurrency.limit = at_once.ceiling, at_once.limit
+        self._requests = TokenBucket(requests_per_minute) if requests_per_minute else None
+        self._tokens = TokenBucket(tokens_per_minute) if tokens_per_minute else None
+
     async def enter(self, tokens: int) -> int:
         """Wait until a request of about `tokens` tokens may be sent; returns the epoch. Pair with `leave`."""
         epoch = await self.concurrency.acquire()

@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 from toolwise.errors import ToolwiseError, UserError
 from toolwise.llm.endpoint import EndpointModel
 from toolwise.llm.pool import EndpointPool
+from toolwise.llm.prefixes import PrefixMeter
 from toolwise.llm.pricing import Usage
 from toolwise.pipelines.assemble import Closer, close_all
 from toolwise.pipelines.budget import BudgetMeter, BudgetSpentError
@@ -67,6 +68,8 @@ class Session(Generic[JobT]):
         self.in_flight: Callable[[], int] = lambda: 0
         self.recalled = 0
         """Answers that came from the journal, besides those of the session's own model."""
+        self.prefixes = PrefixMeter()
+        """Of models other than the session's own."""
         self._done = 0
         self._before = Funnel()
         self._counts = dict.fromkeys(RowStatus, 0)
@@ -93,13 +96,16 @@ class Session(Generic[JobT]):
         work: Work[JobT],
         model: ChatModel,
         size: Callable[[JobT], int] | None = None,
+        finish: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Finish the pending rows, each by its job. `jobs` are (row key, job), may be a stream of any length, and
         stand in the order in which their rows were added; with `size`, large ones are begun before small ones.
+        `finish` is awaited when all jobs are done, while records can still be made.
 
         Raises UserError where no call can succeed and none has, or where the records cannot be written.
         """
         self._before = rows.funnel()
+        self.watch = Stopwatch()
         workers = min(self.teacher.tasks_in_flight, max(1, self._before.pending))
         wanted = pending_jobs(rows, jobs)
         if size is not None:
@@ -109,6 +115,8 @@ class Session(Generic[JobT]):
             ticking = asyncio.ensure_future(self._tick(commit))
             try:
                 await _first(working, ticking)  # `ticking` only ends where the records cannot be written
+                if finish is not None:
+                    await finish()
             finally:
                 await _cancelled(working, ticking)
                 self._note_session(over=True)
@@ -136,6 +144,7 @@ class Session(Generic[JobT]):
             self._counts[row.status] += 1
             if row.status in (RowStatus.REJECTED, RowStatus.FAILED):
                 self._rejects.append(Reject(key, row.status.value, row.reason))
+            await asyncio.sleep(0)  # where nothing had to be asked, others must have their turn all the same
 
     def _is_over(self) -> bool:
         return self.stopped is not None
@@ -202,7 +211,7 @@ class Session(Generic[JobT]):
     def summary(self) -> dict[str, Json]:
         """Usage, this session's figures, notices, and why it stopped early, if it did."""
         used, model = self.meter.used, self._model
-        share = model.prefixes.share if model else None
+        share = (model.prefixes if model else self.prefixes).share
         return {
             "usage": {
                 "calls": used.calls,

@@ -14,7 +14,7 @@ import orjson
 from toolwise.catalog import CatalogFile, open_catalog
 from toolwise.corpus import read_tasks
 from toolwise.corpus.lines import line
-from toolwise.errors import ModelError, ToolwiseError, UserError
+from toolwise.errors import ConfigError, ModelError, ToolwiseError, UserError
 from toolwise.files import write_lines
 from toolwise.llm.faults import EndpointError
 from toolwise.llm.solver import ChatPolicy
@@ -42,12 +42,26 @@ class Engine(StrEnum):
 
 
 @dataclass(frozen=True)
+class ClusterConfig:
+    """A Ray cluster, and how much of it to use."""
+
+    workers: int = 0
+    """Worker processes; 0 for one a core of the cluster."""
+    address: str = ""
+    """Of the cluster; empty for RAY_ADDRESS or, without that, one of our own on this machine."""
+
+
+@dataclass(frozen=True)
 class SolveJob:
     """All that a process needs to solve tasks."""
 
     catalog: Path
     search: SearchConfig
     teacher: Teacher
+
+
+EngineFunction = Callable[[Session[Task], Rows, Path, SolveJob], Coroutine[Any, Any, Json]]
+"""Finishes a session's rows, and returns what to add to its summary."""
 
 
 @dataclass
@@ -101,6 +115,14 @@ def _row(task: Task, trajectory: Trajectory, fault: str) -> Row:
     return Row(task.key, RowStatus.REJECTED, value, reason=max(set(reasons), key=lambda r: (reasons.count(r), r)))
 
 
+def engine_of(name: str) -> Engine:
+    """Raises ConfigError."""
+    try:
+        return Engine(name)
+    except ValueError as error:
+        raise ConfigError(f"unknown --engine {name!r}; choose {' or '.join(Engine)}") from error
+
+
 def steps(task: Task) -> int:
     """How many steps to expect of a task, compared with others."""
     return len(task.relevant)
@@ -117,7 +139,7 @@ def solve_with_model(
     tasks: Path,
     config: SearchConfig,
     teacher: Teacher,
-    engine: Callable[[Session[Task], Rows, Path, SolveJob], Coroutine[Any, Any, Json]] | None = None,
+    engine: EngineFunction | None = None,
 ) -> Json:
     """Write `trajectories.jsonl`, in the order of the tasks; those that failed are counted, not written.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from toolwise.llm.solver import ChatPolicy
 from toolwise.llm.wire import asked
 from toolwise.pipelines.budget import Budget
 from toolwise.pipelines.context import Context
-from toolwise.pipelines.engine import SOLVE, solve_with_model
+from toolwise.pipelines.engine import SOLVE, ClusterConfig, EngineFunction, solve_here, solve_with_model
 from toolwise.pipelines.settings import parse_strategy
 from toolwise.pipelines.teacher import ChatSettings, Teacher
 from toolwise.pipelines.verbs import INPUTS_FILE, world_of
@@ -106,9 +107,13 @@ def solve_folder_with_model(  # noqa: PLR0913 - a verb takes what its command ta
     world: WorldConfig | None = None,
     seed: int = 0,
     resume: bool = False,
+    cluster: ClusterConfig | None = None,
     observer: Observer = silent,
 ) -> Json:
-    """Solve the tasks of a folder with a language model. Raises UserError; see `solve_with_model` for the rest."""
+    """Solve the tasks of a folder with a language model, here or by workers on a Ray cluster.
+
+    Raises UserError; see `solve_with_model` for the rest.
+    """
     inputs = _inputs(tasks)
     search = SearchConfig(strategy=parse_strategy(strategy), seed=seed)
     teacher = replace(teacher, world=world or world_of(inputs))
@@ -123,12 +128,21 @@ def solve_folder_with_model(  # noqa: PLR0913 - a verb takes what its command ta
         context = Context(folder, 1, observer)
         if (finished := folder.finished(SOLVE)) is not None:
             return finished[1]
-        summary = solve_with_model(context, Path(inputs["catalog"]), Path(inputs["tasks"]), search, teacher)
+        catalog, source = Path(inputs["catalog"]), Path(inputs["tasks"])
+        summary = solve_with_model(context, catalog, source, search, teacher, _engine(cluster))
         found = {"trajectories": str(context.path("trajectories.jsonl").resolve()), "failed": summary["failed"]}
         write_json(context.path(INPUTS_FILE), {**inputs, **settings_of(teacher.world), **found})
         if not summary["pending"]:
             folder.finish(SOLVE, summary["session"]["seconds"], summary)
     return summary
+
+
+def _engine(cluster: ClusterConfig | None) -> EngineFunction:
+    if cluster is None:
+        return solve_here
+    from toolwise.pipelines.ray_engine import solve_on_ray
+
+    return partial(solve_on_ray, cluster=cluster)
 
 
 def estimate(tasks: Path, strategy: str, teacher: Teacher, *, seed: int = 0) -> Json:
