@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from toolwise.cli import retrieval_commands
-from toolwise.cli.options import AsJson, Resume, Seed
+from toolwise.cli.options import AsJson, Out, Resume, Seed
 from toolwise.cli.output import emit
 from toolwise.cli.progress import ProgressView
 from toolwise.types import Json
@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
     group.command("toolbench")(toolbench)
     group.command("judge")(judge)
     group.command("score")(score)
+    group.command("import")(import_tasks)
     retrieval_commands.register(group)
     app.add_typer(group, name="evaluate")
     app.command("compare")(compare)
@@ -110,6 +111,18 @@ def score(
     with ProgressView() as view:
         document = score_folder(folder, workers=workers, seed=seed, observer=view)
     emit(document, as_json, render_scores)
+
+
+def import_tasks(
+    benchmark: Annotated[str, typer.Argument(help="bfcl, seal-tools, toolalpaca or toolbench.")],
+    data: Annotated[Path, typer.Argument(help="The benchmark's files.")],
+    out: Out,
+    as_json: AsJson = False,
+) -> None:
+    """Write a benchmark as tasks with a catalog, to be solved like any other."""
+    from toolwise.pipelines.scoring import import_benchmark
+
+    emit(import_benchmark(benchmark, data, out), as_json, lambda d: f"{d['tasks']:,} tasks -> {d['out']}")
 
 
 def judge(

@@ -51,9 +51,7 @@ def compare_files(left: Path, right: Path, metric: str = "", *, seed: int = 0) -
         "metric": name,
         "says": _sentence(whole),
         **_dumped(whole),
-        "groups": {
-            group: {**_dumped(part), "p_holm": adjusted[group]} for group, part in parts.items()
-        },
+        "groups": {group: {**_dumped(part), "p_holm": adjusted[group]} for group, part in parts.items()},
         "note": _note(len(parts)),
         "detectable_by_tasks": {
             str(size): round(detectable_difference(size, discordant, whole.design_effect), 4) for size in _SIZES
@@ -122,7 +120,9 @@ def _read(path: Path, metric: str) -> tuple[str, Mapping[str, _Row]]:
             rows[str(row["id"])] = _Row(score, cluster, str(row.get("group") or ""), str(row.get("task") or ""))
     if broken:
         count = sum(broken.values())
-        raise DataError(f"{file}: {count} of {len(listed)} rows cannot be compared ({next(iter(broken))}); mend the file")
+        raise DataError(
+            f"{file}: {count} of {len(listed)} rows cannot be compared ({next(iter(broken))}); mend the file"
+        )
     if not rows:
         raise DataError(f"{file} holds no scored task")
     return metric or "passed", rows

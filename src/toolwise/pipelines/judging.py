@@ -216,7 +216,7 @@ async def judged_document(  # noqa: PLR0913 - what a judgement is made of
         "main": "pass",
         "predictions": left.summary(len(judged)),
         "scores": _pass_scores(judged, seed),
-        "statuses": dict(Counter("missing" if row.missing else row.status for row in judged)),
+        "statuses": dict(Counter(_status(row) for row in judged)),
         "votes": readabilities([vote for row in judged for vote in (*row.answer_votes, *row.task_votes)]),
         "verdicts": [_verdict(row) for row in judged],
     }
@@ -272,12 +272,18 @@ def _win_scores(preferred: Sequence[Preference], right: Predictions, seed: int) 
     }
 
 
+def _status(row: Judged) -> str:
+    if row.missing:
+        return "missing"
+    return row.status if any(vote.label for vote in row.answer_votes) else _UNREADABLE
+
+
 def _verdict(row: Judged) -> Json:
     return {
         "id": row.id,
         "cluster": row.cluster,
         "passed": row.passed >= 1.0,
         "scores": {"pass": row.passed, "sopr": row.solvable_pass},
-        "status": "missing" if row.missing else row.status,
-        "reason": "missing" if row.missing else ("" if row.passed >= 1 else row.status.lower()),
+        "status": _status(row),
+        "reason": "" if row.passed >= 1 else _status(row).lower(),
     }

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from toolwise.catalog import write_catalog
+from toolwise.errors import DataError
 from toolwise.evaluation.benchmarks.aggregate import Scored, summary
 from toolwise.evaluation.benchmarks.baseline_outputs import first_turns
 from toolwise.evaluation.benchmarks.bfcl import read_bfcl
@@ -15,9 +17,11 @@ from toolwise.evaluation.benchmarks.predictions import Predictions, read_predict
 from toolwise.evaluation.benchmarks.seal_tools import read_seal_tools
 from toolwise.evaluation.benchmarks.toolalpaca import read_toolalpaca, toolalpaca_rows
 from toolwise.evaluation.benchmarks.toolbench import read_toolbench, toolbench_rows
+from toolwise.files import write_json, write_lines
 from toolwise.pipelines.assemble import baseline_policies
+from toolwise.pipelines.verbs import INPUTS_FILE
 from toolwise.ports import Observer, Progress, silent
-from toolwise.types import Json
+from toolwise.types import Json, Provenance, Split
 
 _STAGE = "score"
 
@@ -68,6 +72,38 @@ def score_toolbench(
     benchmark = read_toolbench(data)
     given = read_predictions(predictions, _ids(benchmark), reader=toolbench_rows)
     return scored_document(benchmark, given, predictions, baselines=baselines, seed=seed, observer=observer)
+
+
+def import_benchmark(kind: str, data: Path, out: Path) -> Json:
+    """A benchmark as a folder of tasks with its catalog, as `toolwise tasks` writes one. Raises DataError, RunError."""
+    readers: dict[str, Callable[[Path], Benchmark]] = {
+        "bfcl": read_bfcl,
+        "seal-tools": read_seal_tools,
+        "toolalpaca": read_toolalpaca,
+        "toolbench": read_toolbench,
+    }
+    if kind not in readers:
+        raise DataError(f"unknown benchmark {kind!r}; choose one of {', '.join(readers)}")
+    benchmark = readers[kind](data)
+    catalog, tasks = (out / "catalog").resolve(), (out / "tasks.jsonl").resolve()
+    write_catalog(benchmark.catalog, catalog)
+    unique = {  # held out whatever happens: nobody is to train on a benchmark by accident
+        item.task.key: item.task.model_copy(
+            update={"provenance": Provenance(teacher=kind, split=Split.UNSEEN_CATEGORY, pattern=item.group)}
+        )
+        for item in benchmark.items
+    }
+    count = write_lines(tasks, (task.model_dump_json().encode() for task in unique.values()))
+    write_json(out / "ids.json", {item.id: item.task.key for item in benchmark.items})
+    write_json(out / INPUTS_FILE, {"catalog": str(catalog), "tasks": str(tasks), "split": {}})
+    return {
+        "benchmark": kind,
+        "tasks": count,
+        "same_task_twice": len(benchmark.items) - count,
+        "tools": len(benchmark.catalog),
+        "left_out_of_the_benchmark": dict(benchmark.broken),
+        "out": str(out),
+    }
 
 
 def _ids(benchmark: Benchmark) -> frozenset[str]:

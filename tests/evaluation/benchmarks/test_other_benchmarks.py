@@ -155,3 +155,23 @@ def test_judged_items_keep_the_denominator_and_every_vote(tmp_path: Path) -> Non
     assert document["comparison"]["scores"]["win"]["value"] == 0.5
     assert (document["comparison"]["flips"], document["comparison"]["pairs_of_votes"]) == (4, 4)
     assert len((tmp_path / "votes.jsonl").read_bytes().splitlines()) == 6
+
+
+def test_a_benchmark_becomes_a_folder_of_tasks_that_can_be_solved_and_scored(tmp_path: Path) -> None:
+    from bfcl_rows import write_bfcl
+    from toolwise.pipelines.rescoring import score_folder
+    from toolwise.pipelines.verbs import solve_folder
+
+    imported = scoring.import_benchmark("bfcl", write_bfcl(tmp_path / "data"), tmp_path / "tasks")
+    assert imported["tasks"] == 5
+    solve_folder(tmp_path / "tasks", tmp_path / "solved", "react", workers=1)
+    file = tmp_path / "solved" / "trajectories.jsonl"
+    lines = file.read_bytes().splitlines()
+    file.write_bytes(
+        b"\n".join([*lines[1:], lines[1], b"{broken", lines[2].replace(b'"task_key":"', b'"task_key":"x')])
+    )
+    document = score_folder(tmp_path / "solved")
+    given = document["predictions"]
+    assert (given["missing"], given["duplicate"], given["unknown"], given["broken"]) == (1, 1, 1, {"not JSON": 1})
+    assert document["scores"]["pass"]["n"] == 5
+    assert document["scores"]["answered"]["value"] <= 4 / 5
