@@ -28,17 +28,25 @@ def register(app: typer.Typer) -> None:
 
 def train_retriever(
     corpus: CorpusPath,
-    catalog: CatalogPath,
+    catalog: Annotated[
+        Path | None, typer.Option("--catalog", help="The corpus's catalog; by default the one beside the corpus.")
+    ] = None,
+    base: Annotated[
+        str, typer.Option("--base", help="scratch, or a text encoder's folder or Hugging Face id to fine-tune.")
+    ] = "scratch",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The retriever's folder; by default in the catalog, indexed.")
+    ] = None,
     minutes: Annotated[float, typer.Option("--minutes", min=0.05, help="Wall-clock minutes of training.")] = 2.0,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Train a bi-encoder on a corpus's retrieval pairs and index the catalog with it."""
-    from toolwise.pipelines.retrieve import train_for_catalog
+    """Train a bi-encoder on a corpus's retrieval pairs and on requests for its catalog's tools."""
+    from toolwise.pipelines.train_retriever import train_on_base
 
     with ProgressView() as view:
-        document = train_for_catalog(corpus, catalog, minutes=minutes, seed=seed, observer=view)
-    emit(document, as_json, lambda result: f"index: {result['index']} ({result['tools']:,} tools)")
+        document = train_on_base(corpus, catalog, base, out, minutes=minutes, seed=seed, observer=view)
+    emit(document, as_json, _render_retriever)
 
 
 def retrieve(
@@ -46,7 +54,11 @@ def retrieve(
     catalog: CatalogPath,
     k: Annotated[int, typer.Option("-k", min=1, help="How many tools to show.")] = 10,
     retriever: Annotated[
-        str, typer.Option("--retriever", help="bm25, dense or fusion; by default the best that the index has.")
+        str,
+        typer.Option(
+            "--retriever",
+            help="bm25, dense or fusion of the index, by default its best; or as in `evaluate retrieval`.",
+        ),
     ] = "auto",
     as_json: AsJson = False,
 ) -> None:
@@ -75,6 +87,11 @@ def ask(
     chosen = world_config(world) if world else None
     document = answer(instruction, catalog, model, k=k, retriever=retriever, strategy=strategy, world=chosen)
     emit(document, as_json, _render_answer)
+
+
+def _render_retriever(document: Json) -> str:
+    where = f"index: {document['index']}" if "index" in document else f"retriever: {document['retriever']}"
+    return f"{where} ({document['tools']:,} tools); dev nDCG@5 {document['dev_ndcg_at_5']:.3f}"
 
 
 def _render_hits(document: Json) -> str:

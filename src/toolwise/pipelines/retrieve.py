@@ -11,7 +11,8 @@ from toolwise.corpus import read_rows, read_tasks, retrieval_pair
 from toolwise.errors import ConfigError, DataError
 from toolwise.evaluation import retrieval_scores
 from toolwise.pipelines.context import Context
-from toolwise.ports import Observer, Progress, silent
+from toolwise.pipelines.retrievers import named_retriever
+from toolwise.ports import Observer, Progress, Retriever, silent
 from toolwise.retrieval import (
     IndexMissingError,
     IndexStaleError,
@@ -40,7 +41,7 @@ def train_and_index(
     """Train on the corpus's retrieval pairs and on queries for every training tool; index the whole catalog."""
     opened = open_catalog(catalog)
     trained = [name for name in opened.names() if split_of.get(name, Split.TRAIN) is Split.TRAIN]
-    pairs = [*_corpus_pairs(corpus), *_queries(opened, trained, config.seed)]
+    pairs = [*corpus_pairs(corpus), *teacher_queries(opened, trained, config.seed)]
     documents = list(tool_documents(opened.toolset(name) for name in trained))
     summary = train_retriever(pairs, documents, out, config, observer)
     indexed = _index(opened, out, observer)
@@ -57,8 +58,8 @@ def train_for_catalog(
 ) -> Json:
     """The verb `train retriever`: the encoder is saved beside the catalog's index."""
     config = RetrieverConfig(minutes=minutes, seed=seed)
-    split_of = _split_of(corpus)
-    return train_and_index(corpus, catalog, catalog / "retriever", split_of, config, observer)
+    placed = split_of(corpus)
+    return train_and_index(corpus, catalog, catalog / "retriever", placed, config, observer)
 
 
 def evaluate_retrieval(context: Context, catalog: Path, accepted: Path, seed: int) -> Json:
@@ -93,9 +94,13 @@ def find_tools(query: str, catalog: Path, k: int, name: str = AUTO, observer: Ob
     if not query.strip():
         raise ConfigError("the query is empty; say what you want done")
     opened = open_catalog(catalog)
-    available = _ensure_index(opened, observer)
-    chosen = available[-1] if name == AUTO else name
-    (hits,) = open_retriever(catalog / INDEX_FOLDER, chosen).search([query], k)
+    if name in (AUTO, *RETRIEVERS):
+        available = _ensure_index(opened, observer)
+        chosen = available[-1] if name == AUTO else name
+        retriever: Retriever = open_retriever(catalog / INDEX_FOLDER, chosen)
+    else:
+        chosen, retriever = name, named_retriever(opened, name, observer)
+    (hits,) = retriever.search([query], k)
     return {
         "query": query,
         "retriever": chosen,
@@ -117,7 +122,7 @@ def _ensure_index(opened: CatalogFile, observer: Observer) -> tuple[str, ...]:
         summary = read_summary(opened.folder / INDEX_FOLDER, _fingerprint(opened))
     except (IndexMissingError, IndexStaleError):
         encoder = opened.folder / "retriever"
-        _index(opened, encoder if (encoder / "config.json").is_file() else None, observer)
+        _index(opened, encoder if (encoder / "encoder.safetensors").is_file() else None, observer)
         summary = read_summary(opened.folder / INDEX_FOLDER)
     return summary.retrievers
 
@@ -132,7 +137,8 @@ def _fingerprint(opened: CatalogFile) -> str:
     return content_key([summary.model_dump(mode="json") for summary in opened.summaries])
 
 
-def _corpus_pairs(corpus: Path) -> Iterator[RetrievalPair]:
+def corpus_pairs(corpus: Path) -> Iterator[RetrievalPair]:
+    """Training and dev pairs of a corpus. Raises DataError if it has none."""
     for split in (Split.TRAIN, Split.DEV):
         path = corpus / "retrieval" / f"{split.value}.jsonl"
         if split is Split.TRAIN and not path.exists():
@@ -141,17 +147,22 @@ def _corpus_pairs(corpus: Path) -> Iterator[RetrievalPair]:
             yield from read_rows(path, RetrievalPair)
 
 
-def _queries(opened: CatalogFile, names: Iterable[str], seed: int) -> Iterator[RetrievalPair]:
+def teacher_queries(
+    opened: CatalogFile, names: Iterable[str], seed: int, only: Mapping[str, frozenset[str]] | None = None
+) -> Iterator[RetrievalPair]:
+    """Requests that the embedded teacher writes from the documents; `only` names the tools of each toolset."""
     for name in names:
         toolset = opened.toolset(name)
         for tool in toolset.tools:
+            if only is not None and tool.name not in only.get(name, ()):
+                continue
             rng = random.Random(f"{seed}|{tool.id}")
             for query in tool_queries(tool, toolset, rng, QUERIES_PER_TOOL):
                 key = content_key("query", tool.id, query)
                 yield RetrievalPair(key=key, split=Split.TRAIN, query=query, relevant=(tool.id,))
 
 
-def _split_of(corpus: Path) -> dict[str, Split]:
+def split_of(corpus: Path) -> dict[str, Split]:
     """Where each toolset was placed, from the tasks that were made of it; the others count as training's."""
     path = corpus / "accepted.jsonl"
     placed: dict[str, Split] = {}

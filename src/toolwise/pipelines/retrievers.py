@@ -9,6 +9,7 @@ from toolwise.catalog import CatalogFile
 from toolwise.errors import CatalogError, ConfigError, RunError
 from toolwise.ports import Observer, silent
 from toolwise.retrieval import (
+    CLAUSE_WEIGHT,
     Bm25Retriever,
     ClauseRetriever,
     DenseRetriever,
@@ -16,17 +17,20 @@ from toolwise.retrieval import (
     Encoder,
     FusionRetriever,
     PlainBm25Retriever,
+    StandardFusionRetriever,
     tool_documents,
 )
 from toolwise.retrieval.ranking import PoolRetriever
 from toolwise.types import content_key
 
-BM25, PLAIN, HYBRID = "bm25", "bm25-plain", "hybrid:"
+BM25, PLAIN, HYBRID, WHOLE = "bm25", "bm25-plain", "hybrid:", "whole:"
 VECTORS_FOLDER = "vectors"
 
 
 def named_retriever(opened: CatalogFile, name: str, observer: Observer = silent) -> PoolRetriever:
     """`bm25`, `bm25-plain`, a retriever's or encoder's folder or id, or `hybrid:` and one of those, over a catalog.
+
+    Trained retrievers are asked for a request's parts too, unless `whole:` comes first; `hybrid:bm25` is BM25 asked so.
 
     Vectors of a pretrained encoder are kept beside the catalog and only changed documents are encoded again.
     Raises ConfigError for a name that is none, ModelError, CatalogError, MissingExtraError.
@@ -36,10 +40,17 @@ def named_retriever(opened: CatalogFile, name: str, observer: Observer = silent)
         return Bm25Retriever.build(documents)
     if name == PLAIN:
         return PlainBm25Retriever.build(documents)
-    if not name.startswith(HYBRID):
-        return _dense(opened, documents, name, observer)[0]
-    dense, fusion_weight, clause_weight = _dense(opened, documents, name.removeprefix(HYBRID), observer)
-    return ClauseRetriever(FusionRetriever(Bm25Retriever.build(documents), dense, fusion_weight), clause_weight)
+    whole = name.startswith(WHOLE)
+    fused = name.removeprefix(WHOLE).startswith(HYBRID)
+    base = name.removeprefix(WHOLE).removeprefix(HYBRID)
+    if base == BM25:
+        chosen: PoolRetriever = Bm25Retriever.build(documents)
+        return chosen if whole else ClauseRetriever(chosen, CLAUSE_WEIGHT)
+    dense, fusion_weight, clause_weight = _dense(opened, documents, base, observer)
+    if fused:
+        kind = FusionRetriever if isinstance(dense, DenseRetriever) else StandardFusionRetriever
+        dense = kind(Bm25Retriever.build(documents), dense, fusion_weight)
+    return dense if whole else ClauseRetriever(dense, clause_weight)
 
 
 def _dense(
@@ -51,7 +62,7 @@ def _dense(
     folder = Path(base)
     if (folder / "encoder.safetensors").is_file():
         encoder = Encoder.load(folder)
-        return DenseRetriever.build(documents, encoder), encoder.fusion_weight, 0.0
+        return DenseRetriever.build(documents, encoder), encoder.fusion_weight, CLAUSE_WEIGHT
     if not folder.is_dir() and (base.startswith((".", "/")) or base.count("/") > 1):
         raise ConfigError(f"no retriever in {base}; give bm25, bm25-plain, a retriever's folder, or hybrid:FOLDER")
     from toolwise.retrieval.pretrained.encoder import TextEncoder

@@ -1,7 +1,7 @@
 """Retrieval: find the tools for a request among tens of thousands, by words, by meaning, or by both."""
 
 from toolwise.retrieval.bm25 import Bm25Retriever
-from toolwise.retrieval.clauses import ClauseRetriever, clauses
+from toolwise.retrieval.clauses import CLAUSE_WEIGHT, ClauseRetriever, clauses
 from toolwise.retrieval.config import RetrieverConfig
 from toolwise.retrieval.dense import DenseRetriever
 from toolwise.retrieval.documents import (
@@ -13,7 +13,7 @@ from toolwise.retrieval.documents import (
     tool_documents,
 )
 from toolwise.retrieval.encoder import Encoder
-from toolwise.retrieval.fusion import FusionRetriever
+from toolwise.retrieval.fusion import FusionRetriever, StandardFusionRetriever
 from toolwise.retrieval.index import (
     IndexMissingError,
     IndexStaleError,
@@ -26,6 +26,7 @@ from toolwise.retrieval.plain import PlainBm25Retriever
 from toolwise.retrieval.train import RetrieverSummary, train_retriever
 
 __all__ = [
+    "CLAUSE_WEIGHT",
     "RENDERING",
     "Bm25Retriever",
     "ClauseRetriever",
@@ -39,6 +40,7 @@ __all__ = [
     "PlainBm25Retriever",
     "RetrieverConfig",
     "RetrieverSummary",
+    "StandardFusionRetriever",
     "build_index",
     "clauses",
     "equivalent_tools",

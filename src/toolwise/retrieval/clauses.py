@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from toolwise.retrieval.ranking import Floats, PoolRetriever
+from toolwise.retrieval.ranking import Floats, PoolRetriever, relative
 from toolwise.retrieval.tokens import terms
 
 _VERBS = (
@@ -31,13 +31,15 @@ _BREAK = re.compile(
 _QUOTED = re.compile(r"\"[^\"\n]{0,400}\"|“[^”\n]{0,400}”|`[^`\n]{0,400}`")
 _FEWEST_TERMS = 2
 MAX_CLAUSES = 6
+CLAUSE_WEIGHT = 1.5
+"""How much the best of a request's parts counts beside the whole, unless a retriever says otherwise."""
 
 
 def clauses(query: str) -> list[str]:
     """The parts of a request that may each need a tool, in order; none where it has one part only.
 
     Splits at sentence ends, at words of sequence, and before verbs that begin a further request; never inside
-    quotation marks. A part with fewer than two terms joins the one before it.
+    quotation marks. A part with fewer than two terms joins its neighbour.
     """
     hidden = _QUOTED.sub(lambda found: "\x00" * len(found.group()), query)
     parts: list[str] = []
@@ -48,18 +50,20 @@ def clauses(query: str) -> list[str]:
         start = found.end() if found else end
         if not part:
             continue
-        if parts and len(set(terms(part))) < _FEWEST_TERMS:
+        if parts and len(set(terms(parts[-1]))) < _FEWEST_TERMS:  # "Finally", "Then": of the part that follows
             parts[-1] = f"{parts[-1]} {part}"
         else:
             parts.append(part)
+    if len(parts) > 1 and len(set(terms(parts[-1]))) < _FEWEST_TERMS:
+        parts[-2:] = [f"{parts[-2]} {parts[-1]}"]
     return parts[:MAX_CLAUSES] if len(parts) > 1 else []
 
 
 class ClauseRetriever(PoolRetriever):
     """Another retriever asked for the whole request and for its parts.
 
-    A tool's score is its score for the whole request plus `weight` times the best of its scores for a part: what is
-    best for one part comes up, however little it has to do with the others.
+    Scores are relative to each search's best. A tool's score is its score for the whole request plus `weight` times
+    the best of its scores for a part: what is best for one part comes up, however little it has to do with the rest.
     """
 
     def __init__(self, inner: PoolRetriever, weight: float) -> None:
@@ -72,11 +76,12 @@ class ClauseRetriever(PoolRetriever):
         """Scores, queries by tools."""
         parts = [clauses(query) for query in queries]
         asked = self._inner.scores([*queries, *(part for row in parts for part in row)])
+        asked = relative(asked)
         rows = asked[: len(queries)].copy()
         start = len(queries)
-        for row, found in zip(rows, parts, strict=True):
+        for i, found in enumerate(parts):
             if found:
-                row += self._weight * np.max(asked[start : start + len(found)], axis=0)
-                row /= 1 + self._weight
+                best = np.max(asked[start : start + len(found)], axis=0)
+                rows[i] = (rows[i] + self._weight * best) / (1 + self._weight)
             start += len(found)
         return rows

@@ -4,17 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from toolwise.retrieval.ranking import Floats, PoolRetriever
-
-
-def _relative(scores: Floats) -> Floats:
-    """Scores as shares of each query's best; nothing below 0."""
-    top = scores.max(axis=1, keepdims=True, initial=0.0)
-    top[top <= 0] = 1
-    share: Floats = np.maximum(scores, 0) / top
-    return share
+from toolwise.retrieval.ranking import Floats, PoolRetriever, relative, standard_scores
 
 
 class FusionRetriever(PoolRetriever):
@@ -38,5 +28,17 @@ class FusionRetriever(PoolRetriever):
     def scores(self, queries: Sequence[str]) -> Floats:
         """Fused scores in [0, 1], queries by tools."""
         dense, lexical = self._dense.scores(queries), self._lexical.scores(queries)
-        fused: Floats = self._weight * _relative(dense) + (1 - self._weight) * _relative(lexical)
+        fused: Floats = self._weight * relative(dense) + (1 - self._weight) * relative(lexical)
+        return fused
+
+
+class StandardFusionRetriever(FusionRetriever):
+    """The same with standard scores, for pretrained encoders: the share then matters less (docs/retrieval.md)."""
+
+    name = "hybrid"
+
+    def scores(self, queries: Sequence[str]) -> Floats:
+        """Fused standard scores, queries by tools."""
+        dense, lexical = self._dense.scores(queries), self._lexical.scores(queries)
+        fused: Floats = self._weight * standard_scores(dense) + (1 - self._weight) * standard_scores(lexical)
         return fused

@@ -27,6 +27,24 @@ def best(scores: Floats, k: int) -> npt.NDArray[np.intp]:
     return candidates[order[:k]]
 
 
+def relative(scores: Floats) -> Floats:
+    """Scores as shares of each query's best; nothing below 0."""
+    top = scores.max(axis=1, keepdims=True, initial=0.0)
+    top[top <= 0] = 1
+    share: Floats = np.maximum(scores, 0) / top
+    return share
+
+
+def standard_scores(scores: Floats) -> Floats:
+    """Standard deviations above each query's mean over the pool; what is below it is 0.
+
+    Cosines of a pretrained encoder all lie within a narrow band, so as shares of the best they would barely count.
+    """
+    spread = scores.std(axis=1, keepdims=True)
+    standard: Floats = np.maximum((scores - scores.mean(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1), 0)
+    return standard
+
+
 class PoolRetriever(ABC):
     """A Retriever that scores every tool of a pool for each query (exact search)."""
 

@@ -67,7 +67,12 @@ class DevPool:
         """Mean nDCG@5; documents that read like a relevant one are relevant."""
         lexicon = {term: idf for term, idf in self.idf.items() if term not in encoder.vocabulary}
         scores = encoder.encode_queries(self.queries, lexicon) @ encoder.encode_documents(self.features, lexicon).T
-        return float(np.mean([_ndcg(row, right) for row, right in zip(scores, self.right, strict=True)]))
+        return mean_ndcg(scores, self.right)
+
+
+def mean_ndcg(scores: Floats, right: Sequence[frozenset[int]]) -> float:
+    """Mean nDCG@5 of rows of scores, given the columns that are right for each."""
+    return float(np.mean([_ndcg(row, columns) for row, columns in zip(scores, right, strict=True)]))
 
 
 def _ndcg(scores: Floats, right: frozenset[int]) -> float:

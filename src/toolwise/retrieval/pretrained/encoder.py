@@ -12,6 +12,7 @@ import numpy as np
 import orjson
 
 from toolwise.errors import ConfigError, MissingExtraError, ModelError, boundary
+from toolwise.retrieval.clauses import CLAUSE_WEIGHT
 from toolwise.retrieval.pretrained.rendering import TEXT_RENDERING
 from toolwise.retrieval.ranking import Floats
 from toolwise.types import Frozen
@@ -47,7 +48,7 @@ class TextSettings(Frozen):
     rendering: str = TEXT_RENDERING
     fusion_weight: float = 0.5
     """The dense share in a fusion with BM25, chosen on dev queries."""
-    clause_weight: float = 0.5
+    clause_weight: float = CLAUSE_WEIGHT
     """How much the best of a request's parts counts beside the whole, in a hybrid."""
     format: str = _FORMAT
 
@@ -90,13 +91,17 @@ class TextEncoder:
     def dimensions(self) -> int:
         return int(self.model.config.hidden_size)
 
-    def embed(self, texts: Sequence[str]) -> Any:
-        """Unit vectors as a torch tensor, (texts, dimensions); keeps gradients where they are on."""
+    def embed(self, texts: Sequence[str], limit: int = 0) -> Any:
+        """Unit vectors as a torch tensor, (texts, dimensions); keeps gradients where they are on.
+
+        `limit` cuts texts to fewer tokens than the settings do.
+        """
         import torch
 
-        batch = self.tokenizer(
-            list(texts), padding=True, truncation=True, max_length=self.settings.max_tokens, return_tensors="pt"
-        ).to(self.model.device)
+        longest = min(limit or self.settings.max_tokens, self.settings.max_tokens)
+        batch = self.tokenizer(list(texts), padding=True, truncation=True, max_length=longest, return_tensors="pt").to(
+            self.model.device
+        )
         states = self.model(**batch).last_hidden_state
         if self.settings.pooling is Pooling.CLS:
             pooled = states[:, 0]
