@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 ROADS = 2
 """Roads not taken that are remembered of each decision."""
-MOST_PAIRS = 40_000_000
+SPARSE = 0.75
+"""The state of a batch is made smaller when at most this share of its rows still goes on."""
+MOST_PAIRS = 20_000_000
 """Requests read together, times the square of the longest: attention's masks take so many bytes, several times."""
 _COPIED = frozenset({Part.USER, Part.OBSERVATION})
 
@@ -106,8 +108,11 @@ class _Row:
         """Choose among the allowed tokens."""
         allowed = np.asarray(self.allowed)
         scores = log_probabilities[allowed]
-        scores = scores - np.logaddexp.reduce(scores)
-        order = np.argsort(-scores, kind="stable")
+        highest = float(scores.max())
+        scores = scores - (highest + math.log(float(np.exp(scores - highest).sum())))
+        few = min(ROADS + 1, len(scores))
+        top = np.argpartition(-scores, few - 1)[:few]
+        order = top[np.lexsort((top, -scores[top]))]
         best = int(order[0])
         if self.sampling.temperature > 0:
             heated = np.exp(scores / self.sampling.temperature - (scores / self.sampling.temperature).max())
@@ -129,7 +134,7 @@ class LocalModel:
         self,
         source: Path | tuple[ToolwiseForCausalLM, PreTrainedTokenizerFast],
         *,
-        batch: int = 128,
+        batch: int = 64,
         copy_strings: bool = False,
     ) -> None:
         """From a folder, or from a model and its tokenizer. Raises DataError if the folder holds no compact model."""
@@ -203,26 +208,23 @@ class LocalModel:
         """Write these rows to their ends, each from the state in which its prompt was read."""
         for row in rows:
             row.run_on()
-        active = [row for row in rows if not row.ended]
-        if not active:
-            return
-        cache = read.keep(torch.tensor([row.index for row in active]))
-        while active:
-            longest = max(len(row.pending) for row in active)
-            ids = np.zeros((len(active), longest), dtype=np.int64)
-            counts = np.array([len(row.pending) for row in active])
-            for place, row in enumerate(active):
-                ids[place, : len(row.pending)] = row.pending
-                row.pending = []
-            scores = self.model.extend(cache, torch.from_numpy(ids), torch.from_numpy(counts)).numpy()
-            for place, row in enumerate(active):
-                row.decide(scores[place])
-                row.run_on()
-            kept = [place for place, row in enumerate(active) if not row.ended]
-            if len(kept) < len(active):
-                active = [active[place] for place in kept]
-                if active:
-                    cache = cache.keep(torch.tensor(kept))
+        held = [row for row in rows if not row.ended]
+        cache = read.keep(torch.tensor([row.index for row in held], dtype=torch.long))
+        while going := [place for place, row in enumerate(held) if not row.ended]:
+            if len(going) <= SPARSE * len(held):
+                held, cache = [held[place] for place in going], cache.keep(torch.tensor(going))
+            # A row that has ended, but is still held, reads on without meaning.
+            pending = [row.pending if not row.ended else [0] for row in held]
+            ids = np.zeros((len(held), max(map(len, pending))), dtype=np.int64)
+            for place, tokens in enumerate(pending):
+                ids[place, : len(tokens)] = tokens
+            counts = torch.tensor([len(tokens) for tokens in pending])
+            scores = self.model.extend(cache, torch.from_numpy(ids), counts).numpy()
+            for place, row in enumerate(held):
+                if not row.ended:
+                    row.pending = []
+                    row.decide(scores[place])
+                    row.run_on()
 
     def _read_prompts(self, prompts: Sequence[Sequence[int]]) -> Cache:
         """The state in which each prompt, but for its last token, is read."""

@@ -181,7 +181,7 @@ class Attention(nn.Module):
     def forward(
         self, h: Tensor, rotary: Tensor, cache: LayerCache | None, chunk: _Chunk | None, visible: Tensor
     ) -> Tensor:
-        """`visible` is [batch, 1, new, used]: True where a token may look."""
+        """`visible` is [batch, 1, new, used]: True (or 0 of 0 and minus infinity) where a token may look."""
         query = _rotate(_norm(self._split(self.query(h))), rotary) * self.sharpness
         key = _rotate(_norm(self._split(self.key(h))), rotary)
         value = self._split(self.value(h))
@@ -555,6 +555,8 @@ class ToolwiseForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-
         located = self.places.locate(known)
         ends = (cache.lengths + counts)[:, None, None, None]
         visible = self.places.visible(known, located, positions) & (torch.arange(used) < ends)
+        # As numbers once, rather than in each layer.
+        visible = torch.zeros(visible.shape).masked_fill_(~visible, -math.inf)
         cache.levels.scatter_(1, positions, self.places.repetition(known, located.segment, positions))
         index = positions[..., None].expand(-1, -1, self.config.hidden_size)
         placed = self.places(known, located, cache.levels[:, :used], positions)

@@ -26,7 +26,7 @@ STAGE = "evaluate"
 CANDIDATES = 4
 """Call accuracy is measured on single-call tasks with so many candidates."""
 SINGLE = "single"
-MOST_WORKERS = 4
+MOST_WORKERS = 3
 """Each process holds a model and a part of the catalog."""
 HELD_OUT = (Split.SEEN_TOOLSET, Split.UNSEEN_TOOLSET, Split.UNSEEN_CATEGORY)
 

@@ -7,10 +7,12 @@ made-up ones whose share falls to zero. Every assistant turn is a target, and no
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import random
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,6 +52,8 @@ _MEASURE_EVERY = 10
 _DEV_TOKENS = 8000
 _SMOOTHING = 0.8
 _MOST_THREADS = 4
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+"""Settings of glibc's mallopt."""
 
 
 class TrainingSummary(Frozen):
@@ -99,10 +103,12 @@ def train_compact(
         raise DataError("the corpus holds no training conversations; give one made by `toolwise corpus`")
     config = config or CompactTrainingConfig()
     torch.set_num_threads(config.threads or _default_threads())
-    _keep_freed_memory()
-    trainer = _Trainer(_prepare(train, dev, given, config, observer), out, config, observer)
-    trainer.run()
-    return trainer.finish()
+    with _freed_memory_kept():
+        trainer = _Trainer(_prepare(train, dev, given, config, observer), out, config, observer)
+        trainer.run()
+        summary = trainer.finish()
+        del trainer
+    return summary
 
 
 def _default_threads() -> int:
@@ -112,14 +118,26 @@ def _default_threads() -> int:
     return min(_MOST_THREADS, cores if cores <= 2 else cores - 1)
 
 
-def _keep_freed_memory() -> None:
-    """Every batch allocates the same large blocks again; giving them back to the system each time costs a third."""
+@contextmanager
+def _freed_memory_kept() -> Iterator[None]:
+    """Every batch allocates the same large blocks again; giving them back to the system each time costs a third.
+
+    At the end all of it is given back: what comes next in this process needs the room.
+    """
     try:
         libc = ctypes.CDLL("libc.so.6")
-        libc.mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
-        libc.mallopt(-1, (1 << 31) - 1)  # M_TRIM_THRESHOLD
-    except (OSError, AttributeError):
-        return  # another C library: slower, no worse
+        libc.mallopt(_MMAP_THRESHOLD, 1 << 30)
+        libc.mallopt(_TRIM_THRESHOLD, (1 << 31) - 1)
+    except (OSError, AttributeError):  # another C library: slower, no worse
+        yield
+        return
+    try:
+        yield
+    finally:
+        libc.mallopt(_MMAP_THRESHOLD, 1 << 17)
+        libc.mallopt(_TRIM_THRESHOLD, 1 << 17)
+        gc.collect()
+        libc.malloc_trim(0)
 
 
 @dataclass(frozen=True)
