@@ -24,9 +24,9 @@ class TaskCounts(Config):
 
     train: int = Field(default=12_000, ge=1)
     dev: int = Field(default=150, ge=1)
-    seen_toolset: int = Field(default=250, ge=1)
-    unseen_toolset: int = Field(default=350, ge=1)
-    unseen_category: int = Field(default=250, ge=1)
+    seen_toolset: int = Field(default=200, ge=1)
+    unseen_toolset: int = Field(default=300, ge=1)
+    unseen_category: int = Field(default=200, ge=1)
 
     def of(self, split: Split) -> int:
         return int(getattr(self, split.value))

@@ -10,7 +10,7 @@ from toolwise.config import Config
 class CompactTrainingConfig(Config):
     """A model from nothing, trained for a number of minutes on CPU threads."""
 
-    minutes: float = Field(default=10.5, gt=0)
+    minutes: float = Field(default=9.5, gt=0)
     """Wall-clock minutes; the learning rates and the mix of data follow the share of them that has passed."""
     max_steps: int | None = Field(default=None, ge=1)
     """If given, the schedule follows steps instead of the clock, and the result no longer depends on the machine."""
