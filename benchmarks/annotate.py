@@ -10,7 +10,11 @@ the first makes a sample of them, as all would take hours.
     python benchmarks/annotate.py TASKS --long 100000
 
 solves so many tasks (those of TASKS over and over, each with words of its own) with a model that answers at once, in
-this process: all of ours and nothing else. It prints seconds a task and resident memory for each tenth of the run.
+this process: all of ours and nothing else. It prints CPU seconds a task and resident memory for each tenth of the run.
+
+    python benchmarks/annotate.py TASKS --workers 1,4 --count 600 --latency 0.2
+
+solves them with so many workers of a Ray cluster on this machine, each with four requests in flight.
 """
 
 from __future__ import annotations
@@ -39,11 +43,14 @@ from toolwise.files import read_json, write_json
 from toolwise.llm.endpoint import EndpointModel
 from toolwise.llm.transport import HttpAnswer, HttpTransport
 from toolwise.pipelines import asking
+from toolwise.pipelines.engine import ClusterConfig
 from toolwise.pipelines.teacher_verbs import endpoints_from, solve_folder_with_model, teacher_from
 from toolwise.ports import Progress
 from toolwise.types import Json
 
 POOL = 32
+PLACES = 4
+"""Requests in flight of one worker."""
 
 
 class Server:
@@ -104,6 +111,32 @@ class Immediate(HttpTransport):
         return HttpAnswer(
             200, orjson.dumps({"choices": [{"message": message, "finish_reason": "stop"}], "usage": usage})
         )
+
+
+def on_a_cluster(arguments: argparse.Namespace, work: Path) -> Iterator[str]:
+    """The same tasks with few workers and with many."""
+    tasks = some_tasks(arguments.tasks, arguments.count, work / "tasks")
+    server = Server(tasks, arguments.latency, 0)
+    first = 0.0
+    try:
+        for workers in map(int, arguments.workers.split(",")):
+            endpoints = endpoints_from(None, [server.url], ["embedded"], (None, None), concurrency=PLACES * workers)
+            summary = solve_folder_with_model(
+                tasks,
+                work / f"run-{workers}",
+                "dfsdt",
+                teacher_from(endpoints, chat={}, budget={}),
+                cluster=ClusterConfig(workers),
+            )
+            rate = summary["usage"]["calls"] / summary["session"]["seconds"]
+            first = first or rate
+            ideal = PLACES * workers / arguments.latency
+            yield (
+                f"{workers} workers  {rate:8.1f} calls/s  {rate / ideal:6.1%} of the ideal  "
+                f"{rate / first:.2f} times the first, funnel {summary['funnel']}"
+            )
+    finally:
+        server.stop()
 
 
 def many_tasks(folder: Path, count: int, out: Path) -> Path:
@@ -230,12 +263,14 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--latency", type=float, default=0.05)
     parser.add_argument("--concurrency", type=int, default=64)
+    parser.add_argument("--workers", default="", help="numbers of workers on a Ray cluster, with commas")
     parser.add_argument("--long", type=int, default=0, help="so many tasks with a model that answers at once")
     parser.add_argument("--sample", type=int, default=200, help="calls of the one-at-a-time loop")
     work = Path(tempfile.mkdtemp(prefix="annotate-"))
     try:
         arguments = parser.parse_args()
-        for text in (long_run if arguments.long else report)(arguments, work):
+        chosen = long_run if arguments.long else on_a_cluster if arguments.workers else report
+        for text in chosen(arguments, work):
             print(text, flush=True)
     finally:
         shutil.rmtree(work)

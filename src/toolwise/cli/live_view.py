@@ -61,9 +61,8 @@ class LiveView:
     def _due(self, event: Progress) -> bool:
         now = time.monotonic()
         every = EVENT_EVERY_S if self._as_json else LINE_EVERY_S
-        if not self._last and not self._as_json:
-            self._last = now  # nothing has happened yet
-        if now - self._last < every and event.done < event.total:
+        self._last = self._last or now - (every if self._as_json else 0)
+        if now - self._last < every and not getattr(event, "over", False):
             return False
         self._last = now
         return True

@@ -25,7 +25,8 @@ _OK = 200
 _DOWN_AFTER = 3
 """So many calls in a row that failed in all their attempts mean that the endpoint is down."""
 _FIRST_CONTACT = 3
-"""Attempts to connect to an endpoint that has never answered."""
+"""Attempts to talk to an endpoint that has never answered."""
+_NOBODY_THERE = (FaultKind.UNREACHABLE, FaultKind.MALFORMED)
 _DOWN_AFTER_S = 15.0
 """An endpoint that lets nobody in for so long after its last answer is down; one that restarts is back by then."""
 _MAX_ASKS = 8
@@ -189,7 +190,7 @@ class EndpointModel:
                 self._meter.settle(most, used)
             if fault.kind not in RETRIED:
                 raise fault
-            if fault.kind is FaultKind.UNREACHABLE and self._is_gone(attempt):
+            if fault.kind in _NOBODY_THERE and self._is_gone(fault.kind, attempt):
                 break
             await self._wait(fault, attempt)
         assert fault is not None  # noqa: S101 # there is at least one attempt
@@ -240,11 +241,11 @@ class EndpointModel:
             self.limiter.pause.extend(fault.retry_after)  # everyone waits, not only the one that was told
         await asyncio.sleep(seconds)
 
-    def _is_gone(self, attempt: int) -> bool:
-        """Is an endpoint that cannot be connected to more than busy or restarting?"""
+    def _is_gone(self, kind: FaultKind, attempt: int) -> bool:
+        """Is an endpoint that cannot be connected to, or talks of something else, more than busy or restarting?"""
         if self._answered_at is None:
             return attempt + 1 >= _FIRST_CONTACT
-        if asyncio.get_running_loop().time() - self._answered_at < _DOWN_AFTER_S:
+        if kind is FaultKind.MALFORMED or asyncio.get_running_loop().time() - self._answered_at < _DOWN_AFTER_S:
             return False
         self._exhausted = _DOWN_AFTER
         return True

@@ -121,9 +121,9 @@ class Session(Generic[JobT]):
                 await _cancelled(working, ticking)
                 self._note_session(over=True)
                 self._note_usage()
-        self._report()
         if self.stopped is not None and not isinstance(self.stopped, BudgetSpentError) and not self._done:
             raise self.stopped
+        self.context.observer(self.event(over=True))
 
     async def _worker(self, rows: Rows, jobs: Iterator[tuple[str, JobT]], work: Work[JobT], model: ChatModel) -> None:
         for key, job in jobs:
@@ -159,7 +159,7 @@ class Session(Generic[JobT]):
                 noted = now
             commit()
             if now - reported >= _EVENT_EVERY_S:
-                self._report()
+                self.context.observer(self.event())
                 reported = now
             await asyncio.sleep(COMMIT_EVERY_S)
 
@@ -169,12 +169,12 @@ class Session(Generic[JobT]):
             self.context.run.note(USAGE, usage_json(self.meter.used))
 
     def _note_session(self, *, over: bool) -> None:
-        about = {"stage": self.stage, "process": os.getpid(), "at": time.time(), "over": over, **self.event().as_json()}
+        about = {"stage": self.stage, "process": os.getpid(), "at": time.time(), **self.event(over=over).as_json()}
         about["stopped"] = None if self.stopped is None else str(self.stopped)
         about["budget"] = self.teacher.budget.model_dump(exclude_none=True)
         self.context.run.note(SESSION, about)
 
-    def event(self) -> SessionEvent:
+    def event(self, *, over: bool = False) -> SessionEvent:
         """How the session stands."""
         before, counts, used = self._before, self._counts, self.meter.used
         seconds = max(self.watch.seconds, 1e-9)
@@ -203,10 +203,8 @@ class Session(Generic[JobT]):
             seconds_left=pending / rate if rate else None,
             budget_left=self.meter.left(),
             rejects=tuple(self._rejects),
+            over=over,
         )
-
-    def _report(self) -> None:
-        self.context.observer(self.event())
 
     def summary(self) -> dict[str, Json]:
         """Usage, this session's figures, notices, and why it stopped early, if it did."""

@@ -42,6 +42,8 @@ class SessionEvent(Progress):
     """What each limit still allows."""
     rejects: tuple[Reject, ...] = ()
     """The last ones, the latest last."""
+    over: bool = False
+    """Is this the session's last event?"""
 
     def as_json(self) -> dict[str, Json]:
         """The event as one JSON object."""
