@@ -31,7 +31,10 @@ _BREAK = re.compile(
 _QUOTED = re.compile(r"\"[^\"\n]{0,400}\"|“[^”\n]{0,400}”|`[^`\n]{0,400}`")
 _FEWEST_TERMS = 2
 MAX_CLAUSES = 6
-CLAUSE_WEIGHT = 1.5
+_SHARPNESS = 3
+"""Power of a part's relative scores: near-copies of a part's best tool, which the whole request favours for sharing
+words with its other parts, stay below the best itself."""
+CLAUSE_WEIGHT = 1.0
 """How much the best of a request's parts counts beside the whole, unless a retriever says otherwise."""
 
 
@@ -63,7 +66,7 @@ class ClauseRetriever(PoolRetriever):
     """Another retriever asked for the whole request and for its parts.
 
     Scores are relative to each search's best. A tool's score is its score for the whole request plus `weight` times
-    the best of its scores for a part: what is best for one part comes up, however little it has to do with the rest.
+    the sharpened best of its scores for a part: what is best for one part comes up, however little it has to do with the rest.
     """
 
     def __init__(self, inner: PoolRetriever, weight: float) -> None:
@@ -81,7 +84,7 @@ class ClauseRetriever(PoolRetriever):
         start = len(queries)
         for i, found in enumerate(parts):
             if found:
-                best = np.max(asked[start : start + len(found)], axis=0)
+                best = np.max(asked[start : start + len(found)], axis=0) ** _SHARPNESS
                 rows[i] = (rows[i] + self._weight * best) / (1 + self._weight)
             start += len(found)
         return rows

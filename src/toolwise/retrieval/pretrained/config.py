@@ -20,7 +20,7 @@ class TextTrainingConfig(Config):
     warmup: float = Field(default=0.1, ge=0, lt=1)
     """Share of the training in which the learning rate rises."""
     temperature: float = Field(default=0.05, gt=0)
-    train_tokens: int = Field(default=80, ge=8)
+    train_tokens: int = Field(default=64, ge=8)
     """Documents are cut here while training; searching reads them in full."""
     blend: float = Field(default=0.5, ge=0, le=1)
     """How far the saved weights go from the base's towards the tuned ones (WiSE-FT, Wortsman et al., 2022, arXiv

@@ -72,6 +72,8 @@ class TextEncoder:
             from transformers import AutoConfig, AutoModel, AutoTokenizer
         except ImportError as error:
             raise MissingExtraError("a pretrained encoder", "train") from error
+        # torch counts the machine's cores; more threads than this process may use wait for each other.
+        torch.set_num_threads(min(torch.get_num_threads(), len(os.sched_getaffinity(0))))
         folder = Path(base)
         settings = _read_settings(folder) if folder.is_dir() else TextSettings(base=base)
         doing = f"cannot load the encoder {base!r}; give a folder or id of a Hugging Face text encoder, or scratch"

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toolwise.retrieval import Bm25Retriever, ClauseRetriever, Document, clauses
+
+
+@pytest.mark.parametrize(
+    ("query", "parts"),
+    [
+        ("List the folders of alpha.", []),
+        ("Find a hotel in Rome and then book a table", ["Find a hotel in Rome", "book a table"]),
+        (
+            "Create an invoice for Ann. Finally, send the playlist.",
+            ["Create an invoice for Ann.", "Finally send the playlist."],
+        ),
+        ('Send "delete it, then stop. Now" to Bob', []),
+        ("Show salt and pepper prices", []),
+        ("Get the weather, translate the report", ["Get the weather", "translate the report"]),
+    ],
+)
+def test_a_request_is_split_where_another_one_begins(query: str, parts: list[str]) -> None:
+    assert clauses(query) == parts
+
+
+@given(st.text(max_size=300))
+def test_parts_hold_the_words_of_the_request_in_order(query: str) -> None:
+    parts = clauses(query)
+    assert len(parts) != 1
+    words = iter(query.replace(",", " ").replace(";", " ").split())
+    for word in " ".join(parts).replace(",", " ").replace(";", " ").split():
+        assert any(word == other for other in words)
+
+
+def test_every_part_finds_its_tool(documents: list[Document]) -> None:
+    inner = Bm25Retriever.build(documents)
+    query = "Create an invoice, then delete the vehicle, then list the patients"
+    wanted = {"alpha.createInvoice", "beta.deleteVehicle", "gamma.listPatient"}
+    assert not wanted <= {hit.tool for hit in inner.search([query], 5)[0]}
+    assert wanted <= {hit.tool for hit in ClauseRetriever(inner, 2.0).search([query], 5)[0]}
+
+
+def test_a_request_of_one_part_keeps_its_order(documents: list[Document]) -> None:
+    inner = Bm25Retriever.build(documents)
+    (found,) = ClauseRetriever(inner, 2.0).search(["delete the folder"], 5)
+    assert [hit.tool for hit in found] == [hit.tool for hit in inner.search(["delete the folder"], 5)[0]]
