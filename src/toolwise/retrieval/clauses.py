@@ -66,7 +66,8 @@ class ClauseRetriever(PoolRetriever):
     """Another retriever asked for the whole request and for its parts.
 
     Scores are relative to each search's best. A tool's score is its score for the whole request plus `weight` times
-    the sharpened best of its scores for a part: what is best for one part comes up, however little it has to do with the rest.
+    the sharpened best of its scores for a part: what is best for one part comes up, however little it has to do with
+    the rest.
     """
 
     def __init__(self, inner: PoolRetriever, weight: float) -> None:
