@@ -87,7 +87,7 @@ def score_retrieval(
     if not questions:
         reasons = ", ".join(f"{count} {reason}" for reason, count in file["broken"].items())
         raise DataError(
-            f'{queries} holds no usable row{f" ({reasons})" if reasons else ""}; a row is '
+            f"{queries} holds no usable row{f' ({reasons})' if reasons else ''}; a row is "
             '{"query": "…", "relevant": ["toolset.tool", …]} with ids of the catalog'
         )
     began = time.perf_counter()
