@@ -65,7 +65,7 @@ def test_retrieve_finds_the_tool_and_indexes_at_first_use(catalog: Path) -> None
         (("retrieve", "anything", "--catalog", "{tmp}"), "catalog"),
         (("solve", "{tmp}", "--out", "{tmp}/o"), "tasks"),
         (("verify", "{tmp}"), "trajectories"),
-        (("corpus", "{tmp}", "--out", "{tmp}/o"), "verdicts"),
+        (("corpus", "{tmp}", "--out", "{tmp}/o"), "trajectories"),
         (("run", "{tmp}/absent.yaml"), "absent.yaml"),
         (("run", "{tmp}/typo.yaml"), "did you mean 'seed'?"),
         (("report", "{tmp}"), "--resume"),
