@@ -40,8 +40,9 @@ import psutil
 
 from toolwise.corpus.lines import line, read_tasks
 from toolwise.files import read_json, write_json
+from toolwise.llm.direct import DirectTransport
 from toolwise.llm.endpoint import EndpointModel
-from toolwise.llm.transport import HttpAnswer, HttpTransport
+from toolwise.llm.transport import HttpAnswer
 from toolwise.pipelines import asking
 from toolwise.pipelines.engine import ClusterConfig
 from toolwise.pipelines.teacher_verbs import endpoints_from, solve_folder_with_model, teacher_from
@@ -68,7 +69,7 @@ class Server:
         self.process.wait()
 
 
-class Recording(HttpTransport):
+class Recording(DirectTransport):
     """Keeps the bodies that are sent."""
 
     bodies: list[bytes] = []  # noqa: RUF012 # of all endpoints of this run
@@ -97,7 +98,7 @@ def ours(tasks: Path, out: Path, url: str, concurrency: int) -> Json:
     return {**summary, "wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
 
 
-class Immediate(HttpTransport):
+class Immediate(DirectTransport):
     """A model that calls the first tool on offer without arguments, and then answers."""
 
     async def post(self, url: str, body: bytes, headers: Json, timeout_s: float) -> HttpAnswer:

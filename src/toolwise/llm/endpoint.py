@@ -17,7 +17,7 @@ from toolwise.llm.limits import Limiter, backoff, retry_after
 from toolwise.llm.pricing import Counter, Meter, Price, Usage, estimated_tokens, price_of, usage_of
 from toolwise.llm.repair import checked_document, shorter, with_more_room, with_repair, with_schema_in_words
 from toolwise.llm.text_calls import read_text_calls, with_text_calls
-from toolwise.llm.transport import HttpAnswer, HttpTransport, Transport
+from toolwise.llm.transport import HttpAnswer, Transport, new_transport
 from toolwise.llm.wire import Read, read_reply, request_body
 from toolwise.ports import ChatReply, ChatRequest
 
@@ -83,7 +83,7 @@ class EndpointModel:
         self.config = config
         self.name = config.model
         self._meter = meter or Counter()
-        self._transport = transport or HttpTransport()
+        self._transport = transport or new_transport()
         self._url = f"{config.base_url}/chat/completions"
         self._key = os.environ.get(config.key_env, "").strip()
         self._headers = {"content-type": "application/json"}
