@@ -48,12 +48,23 @@ class DirectTransport:
             place = self._places[url] = _place(url)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
+        request = b"%b%bcontent-length: %d\r\n\r\n%b" % (place.start, self._head(headers), len(body), body)
         connection = self._kept(place)
-        if connection is None:
-            connection = await self._connected(place, url, timeout_s)
-        head = b"%b%bcontent-length: %d\r\n\r\n" % (place.start, self._head(headers), len(body))
+        if connection is not None:
+            try:
+                return await self._exchange(connection, place, request, (url, deadline, timeout_s))
+            except EndpointError as error:
+                if error.kind is not FaultKind.CONNECTION or connection.heard:
+                    raise  # otherwise the other side had closed it meanwhile, as servers do with idle ones
+        connection = await self._connected(place, url, timeout_s)
+        return await self._exchange(connection, place, request, (url, deadline, timeout_s))
+
+    async def _exchange(
+        self, connection: _Connection, place: _Place, request: bytes, limits: tuple[str, float, float]
+    ) -> HttpAnswer:
+        url, deadline, timeout_s = limits
         try:
-            answer = await connection.exchange(head + body, deadline)
+            return await connection.exchange(request, deadline)
         except TimeoutError:
             raise EndpointError(FaultKind.TIMEOUT, f"{url} did not answer within {timeout_s:g} s") from None
         except ValueError as error:
@@ -66,7 +77,6 @@ class DirectTransport:
             else:
                 connection.close()
                 self._open.discard(connection)
-        return answer
 
     async def close(self) -> None:
         for connection in self._open:
@@ -133,6 +143,11 @@ class _Connection(asyncio.Protocol):
     def usable(self) -> bool:
         """Open, and between two exchanges?"""
         return not self._ended and self._waiting is None and not self._closing
+
+    @property
+    def heard(self) -> bool:
+        """Has anything of the latest answer come?"""
+        return self._reader is not None and self._reader.begun
 
     @property
     def _closing(self) -> bool:
