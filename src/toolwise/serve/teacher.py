@@ -91,6 +91,7 @@ class TeacherServer:
         return _error(404, f"no such path: {request.method} {request.path}; ask /v1/chat/completions", "not_found")
 
     async def _chat(self, request: web.BaseRequest) -> web.StreamResponse:
+        due = asyncio.get_running_loop().time() + self._config.latency_s
         body = await request.read()
         self.stats["calls"] += 1
         self._in_flight += 1
@@ -98,7 +99,7 @@ class TeacherServer:
         try:
             if (refusal := self._too_much()) is not None:
                 return refusal
-            return await self._considered(request, body)
+            return await self._considered(request, body, due)
         finally:
             self._in_flight -= 1
 
@@ -116,7 +117,8 @@ class TeacherServer:
                 )
         return None
 
-    async def _considered(self, request: web.BaseRequest, body: bytes) -> web.StreamResponse:
+    async def _considered(self, request: web.BaseRequest, body: bytes, due: float) -> web.StreamResponse:
+        """The answer, at the time when it is due: thinking it out is part of the latency."""
         config = self._config
         try:
             document = orjson.loads(body)
@@ -127,9 +129,8 @@ class TeacherServer:
             return refusal
         digest = hashlib.blake2b(body, digest_size=10).hexdigest()
         fault = self._drawn(digest)
-        if config.latency_s:
-            await asyncio.sleep(config.latency_s)
         if fault in _UNANSWERED:
+            await _until(due)
             return self._failure(fault, request)
         schema = _schema(document)
         if schema is not None:
@@ -137,6 +138,7 @@ class TeacherServer:
         else:
             message = await self._teacher.answer(conversation, digest)
         answer = orjson.dumps(_completion(config.model, message, len(body), fault, digest))
+        await _until(due)
         self.stats["answered"] += 1
         if fault is TeacherFault.SLOW_BODY:
             return await _slowly(request, answer, config.slow_s)
@@ -179,6 +181,12 @@ class TeacherServer:
         self.stats["refused"] += 1
         wait = (retry_after or self._config.retry_after_s) if status == 429 else None
         return _error(status, message, code, wait)
+
+
+async def _until(due: float) -> None:
+    left = due - asyncio.get_running_loop().time()
+    if left > 0:
+        await asyncio.sleep(left)
 
 
 def _completion(model: str, message: Message, asked: int, fault: TeacherFault | None, digest: str) -> Json:
