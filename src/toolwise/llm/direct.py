@@ -104,7 +104,6 @@ class DirectTransport:
                     place.host,
                     place.port,
                     ssl=self._context() if place.secure else None,
-                    happy_eyeballs_delay=0.25,
                 )
         except TimeoutError:
             raise EndpointError(FaultKind.TIMEOUT, f"{url} did not answer within {timeout_s:g} s") from None

@@ -167,7 +167,7 @@ class _Team:
 
     async def solve(self, task: Task) -> Row:
         """Have a task solved by whoever has least to do. Raises UserError where no task can be solved now."""
-        from ray.exceptions import RayActorError, RayError
+        from ray.exceptions import RayActorError
 
         for _ in range(_DEATHS_A_TASK):
             worker = min((each for each in self.workers if each.alive), key=lambda each: (each.tasks, each.place))
@@ -177,8 +177,6 @@ class _Team:
             except RayActorError:
                 await self._replace(worker)
                 continue
-            except RayError as error:
-                return Row(task.key, RowStatus.FAILED, {"error": _first_line(error)}, reason=type(error).__name__)
             finally:
                 worker.tasks -= 1
             return self._row(solved, task)
