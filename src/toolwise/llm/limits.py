@@ -17,14 +17,14 @@ MINUTE = 60.0
 class AdaptiveConcurrency:
     """Additive increase, multiplicative decrease, as in TCP (Chiu and Jain, 1989).
 
-    It starts at half of the ceiling, which is what the user believes that the endpoint takes. Until the first 429 every
-    success adds one (a slow start: the limit doubles each round trip); after it every round trip adds one. All 429s to
-    requests sent before a cut belong to the burst that caused it: they cut once.
+    It starts at the ceiling, which is what the user says that the endpoint takes, unless told otherwise. Until the
+    first 429 every success adds one (a slow start: the limit doubles each round trip); after it every round trip adds
+    one. All 429s to requests sent before a cut belong to the burst that caused it: they cut once.
     """
 
     def __init__(self, ceiling: int, *, start: int | None = None, cut: float = 0.5) -> None:
         self.ceiling = max(1, ceiling)
-        self.limit = float(min(max(8, ceiling // 2) if start is None else start, self.ceiling))
+        self.limit = float(min(start or self.ceiling, self.ceiling))
         self.in_flight = 0
         self.cuts = 0
         self._cut = cut
