@@ -29,7 +29,7 @@ ROADS = 2
 """Roads not taken that are remembered of each decision."""
 SPARSE = 0.75
 """The state of a batch is made smaller when at most this share of its rows still goes on."""
-MOST_PAIRS = 20_000_000
+MOST_PAIRS = 12_000_000
 """Requests read together, times the square of the longest: attention's masks take so many bytes, several times."""
 _COPIED = frozenset({Part.USER, Part.OBSERVATION})
 
@@ -134,7 +134,7 @@ class LocalModel:
         self,
         source: Path | tuple[ToolwiseForCausalLM, PreTrainedTokenizerFast],
         *,
-        batch: int = 64,
+        batch: int = 48,
         copy_strings: bool = False,
     ) -> None:
         """From a folder, or from a model and its tokenizer. Raises DataError if the folder holds no compact model."""
