@@ -10,13 +10,14 @@ from toolwise.metatasks import SIX
 from toolwise.pipelines.mixing import Variant
 from toolwise.pipelines.reproduce.catalogs import CATALOG, UNSEEN, CatalogCell
 from toolwise.pipelines.reproduce.cells import BASELINES, Cell
+from toolwise.pipelines.reproduce.findings import Conclusion, points, wider
 from toolwise.pipelines.reproduce.material import HELD_OUT, RENAMED, SETS
 from toolwise.pipelines.reproduce.settings import MetaTaskExperiment
 from toolwise.types import Json, Metric
 
 MARGIN = 0.05
 """What mixing must add to count: 5 points."""
-HOLDS, FAILS, UNCLEAR = "holds", "does not hold", "cannot tell"
+HOLDS, FAILS, UNCLEAR = (conclusion.value for conclusion in Conclusion)
 _TOLERANCE = 0.01
 _WORLDS = 3
 _ENOUGH = 2
@@ -41,18 +42,12 @@ def _groups(scored: Sequence[Scored]) -> dict[tuple[str, str], list[Scored]]:
     return dict(sorted(groups.items(), key=lambda item: item[0][0]))
 
 
-def _wider(by_seed: Metric, by_task: Metric) -> Metric:
-    """The same tasks come back with every seed: neither seeds nor tasks are independent, so take the wider interval."""
-    low, high = min(by_seed.low, by_task.low), max(by_seed.high, by_task.high)
-    return by_seed.model_copy(update={"low": low, "high": high})
-
-
 def _rate(values: Mapping[int, Sequence[bool]]) -> Metric:
-    """The mean over seeds and tasks."""
+    """The mean over seeds and tasks. The same tasks come back with every seed, so neither are independent."""
     flat = [float(value) for of_seed in values.values() for value in of_seed]
     seeds = [str(seed) for seed, of_seed in values.items() for _ in of_seed]
     tasks = [str(index) for of_seed in values.values() for index in range(len(of_seed))]
-    return _wider(mean_with_interval(flat, seeds), mean_with_interval(flat, tasks))
+    return wider([mean_with_interval(flat, seeds), mean_with_interval(flat, tasks)])
 
 
 def success_rows(scored: Sequence[Scored]) -> list[Json]:
@@ -108,8 +103,7 @@ def _difference(scored: Sequence[Scored], world: str, name: str, labels: tuple[s
         right += map(float, other)
         seeds += [str(seed)] * len(one)
         tasks += map(str, range(len(one)))
-    by_seed, by_task = (difference_with_interval(left, right, clusters) for clusters in (seeds, tasks))
-    return _wider(by_seed, by_task)
+    return wider([difference_with_interval(left, right, clusters) for clusters in (seeds, tasks)])
 
 
 def _verdict(difference: Metric) -> str:
@@ -140,16 +134,9 @@ def _finding(scored: Sequence[Scored], world: str, name: str, pair: tuple[str, s
     return {
         "claim": f"{world}, {name}: mixed beats solution-only at equal tokens",
         "claimed": f">= {100 * MARGIN:.0f} points",
-        "measured": _points(difference),
+        "measured": points(difference),
         "verdict": _verdict(difference) if difference.n else UNCLEAR,
     }
-
-
-def _points(difference: Metric) -> str:
-    if not difference.n:
-        return "not measured"
-    value, low, high = (100 * x for x in (difference.value, difference.low, difference.high))
-    return f"{value:+.1f} points (95%: {low:+.1f} to {high:+.1f}; n = {difference.n})"
 
 
 def _overall(where: str, verdicts: Sequence[str], needed: int) -> Json:

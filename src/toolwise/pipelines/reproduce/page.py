@@ -1,37 +1,24 @@
-"""The experiment's page (Markdown) and its plot (SVG)."""
+"""The meta-task experiment's page (Markdown) and its plot (SVG)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
+from toolwise.pipelines.reproduce.findings_page import cell, findings_table, table
+from toolwise.pipelines.reproduce.plots import Dot, dot_plot
 from toolwise.types import Json
 
-_LINE, _LEFT, _WIDTH, _HEAD = 20, 250, 360, 34
 _COLOURS = {"solution-only": "#7a7a7a", "meta-only": "#c08a2d", "mixed": "#1f77b4", "two-stage": "#2c8c57"}
 _OTHER = "#b0b0b0"
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [
-        f"| {' | '.join(columns)} |",
-        f"|{'---|' * len(columns)}",
-        *(f"| {' | '.join(row)} |" for row in rows),
-        "",
-    ]
-
-
-def _percent(row: Json) -> str:
-    return f"{100 * row['value']:.1f}% ({100 * row['low']:.0f} to {100 * row['high']:.0f})" if row["n"] else "-"
 
 
 def _pivot(rows: Sequence[Json], column: str) -> list[str]:
     """World and agent down, `column` across."""
     names = list(dict.fromkeys(row[column] for row in rows))
-    cells = {(row["world"], row["agent"], row[column]): _percent(row) for row in rows}
+    cells = {(row["world"], row["agent"], row[column]): cell(row) for row in rows}
     agents = dict.fromkeys((row["world"], row["agent"]) for row in sorted(rows, key=lambda row: str(row["world"])))
     body = [[world, agent, *(cells.get((world, agent, name), "-") for name in names)] for world, agent in agents]
-    return _table(["world", "trained on", *names], body)
+    return table(["world", "trained on", *names], body)
 
 
 def render_page(report: Json) -> str:
@@ -47,10 +34,7 @@ def render_page(report: Json) -> str:
         "## Findings",
         "",
     ]
-    lines += _table(
-        ["claim", "claimed", "measured", "verdict"],
-        [[f[key] for key in ("claim", "claimed", "measured", "verdict")] for f in report["findings"]],
-    )
+    lines += findings_table(report["findings"])
     lines += [
         "## Success",
         "",
@@ -69,7 +53,7 @@ def render_page(report: Json) -> str:
     ]
     lines += _pivot(report["answers"], "kind")
     lines += ["## Tokens", ""]
-    lines += _table(
+    lines += table(
         ["model", "tokens read", "of them meta-tasks", "steps", "loss", "seconds"],
         [
             [
@@ -86,39 +70,11 @@ def render_page(report: Json) -> str:
 
 def render_plot(rows: Sequence[Json]) -> str:
     """Dots with intervals: a panel for each world and test set."""
-    parts: list[str] = []
-    y = 10
-    panels = dict.fromkeys((row["world"], row["set"]) for row in sorted(rows, key=lambda row: str(row["world"])))
-    for world, name in panels:
-        y += _HEAD
-        parts.append(f'<text x="10" y="{y - 8}" font-weight="bold">{escape(f"{world}: {name}")}</text>')
-        inside = [row for row in rows if (row["world"], row["set"]) == (world, name)]
-        parts += [
-            f'<line x1="{_LEFT + _WIDTH * q // 4}" y1="{y}" x2="{_LEFT + _WIDTH * q // 4}" '
-            f'y2="{y + _LINE * len(inside)}" stroke="#e4e4e4"/>'
-            for q in range(5)
-        ]
-        for row in inside:
-            parts += _mark(row, y + _LINE // 2)
-            y += _LINE
-    y += 22
-    parts += [
-        f'<text x="{_LEFT + _WIDTH * q // 4}" y="{y - 6}" text-anchor="middle">{25 * q}%</text>' for q in range(5)
+    panels = {(row["world"], row["set"]): None for row in sorted(rows, key=lambda row: str(row["world"]))}
+    dots = [
+        Dot(f"{world}: {name}", row["agent"], row["value"], row["low"], row["high"], _COLOURS.get(row["agent"], _OTHER))
+        for world, name in panels
+        for row in rows
+        if (row["world"], row["set"]) == (world, name)
     ]
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_LEFT + _WIDTH + 70}" height="{y + 4}" '
-        'font-family="sans-serif" font-size="12" role="img"><title>Success with 95% intervals</title>'
-        '<rect width="100%" height="100%" fill="white"/>'
-    )
-    return "\n".join([head, *parts, "</svg>", ""])
-
-
-def _mark(row: Json, y: int) -> list[str]:
-    colour = _COLOURS.get(str(row["agent"]), _OTHER)
-    low, at, high = (round(_LEFT + _WIDTH * row[key], 1) for key in ("low", "value", "high"))
-    return [
-        f'<text x="{_LEFT - 10}" y="{y + 4}" text-anchor="end">{escape(str(row["agent"]))}</text>',
-        f'<line x1="{low}" y1="{y}" x2="{high}" y2="{y}" stroke="{colour}" stroke-width="2"/>',
-        f'<circle cx="{at}" cy="{y}" r="4" fill="{colour}"/>',
-        f'<text x="{_LEFT + _WIDTH + 10}" y="{y + 4}">{100 * row["value"]:.0f}%</text>',
-    ]
+    return dot_plot("Success with 95% intervals", dots)
