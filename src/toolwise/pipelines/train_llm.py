@@ -1,4 +1,4 @@
-"""The verbs `train sft` and `train dpo` for open base models; `scratch` trains the compact model."""
+"""The verbs `train sft`, `train dpo` and `train grpo` for open base models; `scratch` trains the compact model."""
 
 from __future__ import annotations
 
@@ -10,19 +10,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolwise.config import parse_config
-from toolwise.corpus import read_rows, read_sft
+from toolwise.corpus import read_rows, read_sft, read_tasks
 from toolwise.errors import ConfigError, DataError, MissingExtraError
+from toolwise.pipelines.corpus import ACCEPTED_TASKS
 from toolwise.pipelines.train import SCRATCH, train_from_corpus
+from toolwise.pipelines.worlds import WorldConfig
 from toolwise.ports import Observer, silent
+from toolwise.search import SearchConfig
 from toolwise.types import Json, PreferencePair, SFTExample, Split
 
 if TYPE_CHECKING:
-    from toolwise.training.llm.settings import DpoConfig, SftConfig
+    from toolwise.training.llm.settings import DpoConfig, GrpoConfig, SftConfig
 
 
 DEFAULT_MINUTES = 10.5
 START = "start"
-"""Folder in which `train dpo --base scratch` makes the model that it starts from."""
+"""Folder in which `train dpo` and `train grpo --base scratch` make the model that they start from."""
+CATALOG = "catalog"
+"""Folder of a run beside its corpus."""
 
 
 def train_sft(
@@ -61,11 +66,7 @@ def train_dpo(
     """
     require_llm_training()
     corpus, base = _ready(corpus, out, base, resume=resume)
-    if base == SCRATCH:
-        start = (out / START).resolve()
-        base = str(start)
-        if not (start / "config.json").is_file():  # which is written when that training is done
-            train_scratch(corpus, start, minutes=minutes, seed=config.seed, resume=True, observer=observer)
+    base = _start(corpus, out, base, minutes, config.seed, observer)
     from toolwise.training.llm import dpo
 
     path = corpus / "preferences"
@@ -74,6 +75,48 @@ def train_dpo(
     dev_rows = read_rows(dev, PreferencePair) if dev.exists() else iter(())
     data = dpo.Preferences(tuple(train_rows), tuple(islice(dev_rows, config.dev_examples)), corpus.name)
     return {**dpo.train_dpo(data, base, out, config, observer), "model": str(out), "base": base}
+
+
+def train_grpo(  # noqa: PLR0913 - a verb takes what its command takes
+    corpus: Path,
+    out: Path,
+    base: str,
+    config: GrpoConfig,
+    *,
+    resume: bool,
+    catalog: Path | None = None,
+    world: WorldConfig | None = None,
+    minutes: float = DEFAULT_MINUTES,
+    observer: Observer = silent,
+) -> Json:
+    """Let a model attempt the tasks of a corpus's `train` split, and learn from what the world says.
+
+    `catalog` is where the tasks' tools are, by default the one of the run that the corpus belongs to. For `scratch`,
+    the compact model is trained first. Raises ConfigError, CatalogError, DataError, RunError, MissingExtraError.
+    """
+    require_llm_training()
+    corpus, base = _ready(corpus, out, base, resume=resume)
+    catalog = catalog or corpus.resolve().parent / CATALOG
+    if not (catalog / "index.json").is_file():
+        raise ConfigError(f"{catalog} holds no catalog, and attempts need the tasks' tools; give it with --catalog")
+    base = _start(corpus, out, base, minutes, config.seed, observer)
+    from toolwise.pipelines.rollouts import Rollouts
+    from toolwise.training.llm import grpo
+
+    path = corpus / ACCEPTED_TASKS
+    if not path.exists():
+        raise DataError(f"{corpus} holds no {ACCEPTED_TASKS} with tasks to attempt; make it with `toolwise corpus`")
+    tasks = [task for task in read_tasks(path) if task.provenance.split is Split.TRAIN]
+    search = SearchConfig(max_steps=config.max_turns, budget=config.max_turns)
+    with Rollouts(tasks, catalog, world or WorldConfig(), search) as rollouts:
+        known = [task.key for task in tasks if rollouts.knows(task)]
+        if tasks and not known:
+            raise DataError(
+                f"{catalog} has none of the tools of these tasks; give the catalog that they were made from"
+            )
+        play = rollouts.player(config.max_turn_tokens, config.batch * config.accumulate)
+        done = grpo.train_grpo(grpo.Attempts(known, play, corpus.name), base, out, config, observer)
+    return {**done, "tasks_without_tools": len(tasks) - len(known), "model": str(out), "base": base}
 
 
 def train_scratch(
@@ -100,13 +143,21 @@ def dpo_config(values: dict[str, Any]) -> DpoConfig:
     return parse_config(DpoConfig, values, "train dpo")
 
 
+def grpo_config(values: dict[str, Any]) -> GrpoConfig:
+    """Raises ConfigError, MissingExtraError."""
+    require_llm_training()
+    from toolwise.training.llm.settings import GrpoConfig
+
+    return parse_config(GrpoConfig, values, "train grpo")
+
+
 def is_first_process() -> bool:
     """Whether this process reports: the only one, or the first of those that `torchrun` started."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def require_llm_training() -> None:
-    """Raises MissingExtraError unless everything that `train sft` and `train dpo` need is installed."""
+    """Raises MissingExtraError unless everything that `train sft`, `dpo` and `grpo` need is installed."""
     needed = ("torch", "transformers", "accelerate", "peft", "trl", "datasets")
     if any(find_spec(name) is None for name in needed):
         raise MissingExtraError("training an open base model", "train")
@@ -126,6 +177,16 @@ def _ready(corpus: Path, out: Path, base: str, *, resume: bool) -> tuple[Path, s
         base = str(folder)
     out.mkdir(parents=True, exist_ok=True)
     return corpus, base
+
+
+def _start(corpus: Path, out: Path, base: str, minutes: float, seed: int, observer: Observer) -> str:
+    """The base; for `scratch` the compact model, trained first if it is not there yet."""
+    if base != SCRATCH:
+        return base
+    start = (out / START).resolve()
+    if not (start / "config.json").is_file():  # which is written when that training is done
+        train_scratch(corpus, start, minutes=minutes, seed=seed, resume=True, observer=observer)
+    return str(start)
 
 
 def _existing(folder: Path, split: Split, what: str) -> Path:

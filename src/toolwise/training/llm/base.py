@@ -124,8 +124,17 @@ def _licence(folder: Path) -> str:
     return ""
 
 
-def add_adapter(base: Base, lora: LoraSettings) -> Any:
-    """Wrap the model for LoRA. Raises ConfigError if no module has the names that `targets` gives."""
+def adapted(base: Base, lora: LoraSettings | None) -> Any:
+    """The model to train, wrapped for LoRA if asked. Raises ConfigError."""
+    if lora is None:
+        return base.model
+    if base.added_tokens and not lora.merge:
+        raise ConfigError("--chat-template hermes adds tokens to this base, which an adapter alone cannot; add --merge")
+    return _add_adapter(base, lora)
+
+
+def _add_adapter(base: Base, lora: LoraSettings) -> Any:
+    """Raises ConfigError if no module has the names that `targets` gives."""
     from peft import LoraConfig, get_peft_model
 
     settings = LoraConfig(

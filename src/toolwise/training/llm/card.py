@@ -13,7 +13,7 @@ class ModelFacts(Frozen):
     """What a card states."""
 
     method: str
-    """`sft` or `dpo`."""
+    """`sft`, `dpo` or `grpo`."""
     base: str
     base_licence: str = ""
     adapter: bool = False
@@ -78,6 +78,7 @@ def _lines(facts: ModelFacts) -> Iterator[str]:
 _METHODS = {
     "sft": "supervised fine-tuning on verified conversations (loss on the assistant's turns only)",
     "dpo": "direct preference optimisation on right turns against failed siblings of a search",
+    "grpo": "group-relative policy optimisation on attempts in a world, rewarded by checks of their calls and outcome",
 }
 
 

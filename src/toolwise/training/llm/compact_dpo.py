@@ -11,21 +11,13 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import Trainer, TrainingArguments
 
 from toolwise.training.llm import engine
+from toolwise.training.llm.compact_scores import turn_scores
 from toolwise.training.llm.masks import IGNORED
 
 if TYPE_CHECKING:
     from toolwise.training.llm.dpo import PreparedPairs
 
 Item = Mapping[str, Any]
-
-
-def turn_scores(model: torch.nn.Module, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """[rows, time] twice -> [rows]: the log-probability of each row's targets."""
-    logits = model(input_ids=ids).logits[:, :-1].float().log_softmax(-1)
-    following = labels[:, 1:]
-    chosen = logits.gather(-1, following.clamp(min=0)[..., None]).squeeze(-1)
-    scores: torch.Tensor = chosen.masked_fill(following == IGNORED, 0.0).sum(-1)
-    return scores
 
 
 class PairCollator:
@@ -54,6 +46,7 @@ def with_reference(model: torch.nn.Module, pairs: PreparedPairs, collate: PairCo
     items: list[dict[str, Any]] = []
     for prompt, chosen, rejected in zip(pairs.prompts, pairs.chosen, pairs.rejected, strict=True):
         item: dict[str, Any] = {"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": rejected}
+        item["input_ids"] = [*prompt, *max(chosen, rejected, key=len)]  # by which pairs of like length are batched
         batch = collate([item])
         item["reference"] = turn_scores(model, batch["input_ids"], batch["labels"]).tolist()
         items.append(item)
@@ -105,7 +98,9 @@ def own_trainer(
     train, dev = (with_reference(model, pairs, collate) for pairs in rows)
     trainer = OwnPairTrainer(
         model=model,
-        args=TrainingArguments(**given, prediction_loss_only=True),
+        args=TrainingArguments(
+            **{**given, "use_cpu": True}, train_sampling_strategy="group_by_length", prediction_loss_only=True
+        ),
         train_dataset=train,
         eval_dataset=dev or None,
         data_collator=collate,

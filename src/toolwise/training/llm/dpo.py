@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import set_seed
 
-from toolwise.errors import ConfigError, DataError
+from toolwise.errors import DataError
 from toolwise.models.open_models import COMPACT
 from toolwise.ports import Observer, Progress, silent
 from toolwise.training.llm import engine
-from toolwise.training.llm.base import Base, add_adapter, load_base
-from toolwise.training.llm.card import ModelFacts, write_model_card
+from toolwise.training.llm.base import Base, adapted, load_base
 from toolwise.training.llm.compact_dpo import own_trainer
 from toolwise.training.llm.data import STAGE, in_shown_order
+from toolwise.training.llm.finishing import Done, finish
 from toolwise.training.llm.masks import IGNORED, Row, TargetEncoder
-from toolwise.training.llm.saving import save_trained
 from toolwise.training.llm.settings import DpoConfig
 from toolwise.training.llm.speed import Speed
 from toolwise.types import ChatMessage, Json, PreferencePair
@@ -148,8 +147,9 @@ def train_dpo(data: Preferences, base: str, out: Path, config: DpoConfig, observ
         "train": rows.summary(),
         "dev": dev.summary(),
     }
-    _save(trainer, loaded, data.name, out, (config, summary))
-    return summary
+    metrics = ("loss", "accuracy", "margin", "dev_loss", "dev_accuracy", "steps")
+    splits = {"train": summary["train"], "dev": summary["dev"]}
+    return finish(trainer, loaded, out, Done("dpo", data.name, config, summary, metrics, splits))
 
 
 def _require(rows: PreparedPairs, corpus: str) -> None:
@@ -171,9 +171,7 @@ def _trainer(
         def _prepare_dataset(self, dataset: Any, *unused: Any, **more: Any) -> Any:
             return dataset
 
-    if config.lora and base.added_tokens and not config.lora.merge:
-        raise ConfigError("--chat-template hermes adds tokens to this base, which an adapter alone cannot; add --merge")
-    model = add_adapter(base, config.lora) if config.lora else base.model
+    model = adapted(base, config.lora)
     steps = engine.updates(config, len(rows.prompts))
     given = engine.arguments(config, out, steps, _LORA_RATE if config.lora else _RATE, dev=bool(dev.prompts))
     watchers = engine.callbacks(config, observer, dev=bool(dev.prompts))
@@ -196,24 +194,3 @@ def _trainer(
 def _last(logs: Sequence[dict[str, Any]], name: str) -> float | None:
     found = [float(entry[name]) for entry in logs if name in entry]
     return round(found[-1], 4) if found else None
-
-
-def _save(trainer: Any, base: Base, corpus: str, out: Path, done: tuple[DpoConfig, Json]) -> None:
-    config, summary = done
-    merge = config.lora is not None and config.lora.merge
-    state = engine.gathered(trainer, merge=merge)
-    if not engine.is_main():
-        return
-    save_trained(out, base, trainer.accelerator.unwrap_model(trainer.model), merge=merge, state=state)
-    facts = ModelFacts(
-        method="dpo",
-        base=base.name,
-        base_licence=base.licence,
-        adapter=config.lora is not None and not merge,
-        corpus=corpus,
-        data={"train": summary["train"], "dev": summary["dev"]},
-        metrics={name: summary[name] for name in ("loss", "accuracy", "margin", "dev_loss", "dev_accuracy", "steps")},
-        settings=config.model_dump(mode="json"),
-    )
-    write_model_card(out, facts)
-    engine.finish(out, summary)

@@ -1,4 +1,4 @@
-"""What SFT and DPO share of a run: arguments, progress, checkpoints that are whole, and memory that runs out."""
+"""What SFT, DPO and GRPO share of a run: arguments, progress, checkpoints that are whole, and memory that runs out."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ class _Show(TrainerCallback):
     ) -> None:
         if not state.is_world_process_zero or not logs:
             return
-        shown = ("loss", "eval_loss", "rewards/accuracies")
+        shown = ("loss", "eval_loss", "rewards/accuracies", "reward")
         note = ", ".join(f"{name} {logs[name]:.3f}" for name in shown if isinstance(logs.get(name), float))
         self.observer(Progress(STAGE, state.global_step, state.max_steps, note))
 

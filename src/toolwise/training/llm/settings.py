@@ -36,7 +36,7 @@ class LoraSettings(Config):
 
 
 class LlmTrainingConfig(Config):
-    """What SFT and DPO share."""
+    """What SFT, DPO and GRPO share."""
 
     epochs: float = Field(default=1.0, gt=0)
     max_steps: int | None = Field(default=None, ge=1)
@@ -89,3 +89,22 @@ class DpoConfig(LlmTrainingConfig):
 
     beta: float = Field(default=0.1, gt=0)
     """How strongly the policy is held to its start."""
+
+
+class GrpoConfig(LlmTrainingConfig):
+    """Group-relative policy optimisation (Shao et al., 2402.03300, section 4.1) on attempts in a world."""
+
+    max_steps: int | None = Field(default=100, ge=1)
+    """Updates."""
+    batch: int = Field(default=32, ge=1)
+    """Attempts a process and forward pass; a multiple of `generations` with `accumulate` and the processes."""
+    generations: int = Field(default=8, ge=2)
+    """Attempts on the same task, whose rewards are compared with one another."""
+    beta: float = Field(default=0.0, ge=0)
+    """How strongly the policy is held to its start (a penalty on KL divergence); 0 for not at all."""
+    epsilon: float = Field(default=0.2, gt=0, lt=1)
+    """How far one update may move a token's probability, as a share, before its gradient is cut off."""
+    max_turn_tokens: int = Field(default=256, ge=8)
+    """A turn that is longer ends its attempt unread."""
+    max_turns: int = Field(default=7, ge=2)
+    """Turns of one attempt; the answer is one."""

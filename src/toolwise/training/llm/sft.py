@@ -18,12 +18,11 @@ from transformers import Trainer, TrainingArguments, set_seed
 from toolwise.errors import ConfigError
 from toolwise.ports import Observer, silent
 from toolwise.training.llm import engine
-from toolwise.training.llm.base import Base, add_adapter, load_base
+from toolwise.training.llm.base import Base, adapted, load_base
 from toolwise.training.llm.batches import Batch, Collator, can_narrow, packing_is_isolated, target_loss
-from toolwise.training.llm.card import ModelFacts, write_model_card
 from toolwise.training.llm.context import recall
 from toolwise.training.llm.data import Prepared, features, pack, prepare, require_rows
-from toolwise.training.llm.saving import save_trained
+from toolwise.training.llm.finishing import Done, finish
 from toolwise.training.llm.settings import SftConfig
 from toolwise.training.llm.speed import Speed
 from toolwise.types import Json, SFTExample
@@ -103,8 +102,8 @@ def train_sft(data: Conversations, base: str, out: Path, config: SftConfig, obse
         "dev": dev.summary(),
         "recall": recalled,
     }
-    _save(trainer, loaded, data.name, out, (config, summary))
-    return summary
+    metrics, splits = ("loss", "dev_loss", "steps", "seconds"), {"train": summary["train"], "dev": summary["dev"]}
+    return finish(trainer, loaded, out, Done("sft", data.name, config, summary, metrics, splits))
 
 
 def _prepare(data: Conversations, base: Base, config: SftConfig, observer: Observer) -> tuple[Prepared, Prepared]:
@@ -120,9 +119,7 @@ def _trainer(
         raise ConfigError(
             "this base does not keep packed conversations apart (a trial shows them mixing); leave out --packing"
         )
-    if config.lora and base.added_tokens and not config.lora.merge:
-        raise ConfigError("--chat-template hermes adds tokens to this base, which an adapter alone cannot; add --merge")
-    model = add_adapter(base, config.lora) if config.lora else base.model
+    model = adapted(base, config.lora)
     if config.lora and config.checkpointing:
         model.enable_input_require_grads()
     bins = pack(rows.rows, config.max_length) if config.packing else [[row] for row in rows.rows]
@@ -158,26 +155,3 @@ def _recall(model: Any, base: Base) -> Json:
 def _best(trainer: Trainer) -> float | None:
     metric = trainer.state.best_metric
     return None if metric is None else round(float(metric), 4)
-
-
-def _save(trainer: TargetTrainer, base: Base, corpus: str, out: Path, done: tuple[SftConfig, Json]) -> None:
-    """All processes take part, one writes."""
-    config, summary = done
-    merge = config.lora is not None and config.lora.merge
-    state = engine.gathered(trainer, merge=merge)
-    if not engine.is_main():
-        return
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    save_trained(out, base, model, merge=merge, state=state)
-    facts = ModelFacts(
-        method="sft",
-        base=base.name,
-        base_licence=base.licence,
-        adapter=config.lora is not None and not merge,
-        corpus=corpus,
-        data={"train": summary["train"], "dev": summary["dev"]},
-        metrics={name: summary[name] for name in ("loss", "dev_loss", "steps", "seconds")},
-        settings=config.model_dump(mode="json"),
-    )
-    write_model_card(out, facts)
-    engine.finish(out, summary)
