@@ -14,6 +14,7 @@ from toolwise.cli import (
     evaluate_commands,
     metatask_commands,
     model_commands,
+    report_commands,
     reproduce_commands,
     run_commands,
     status_commands,
@@ -31,6 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 run_commands.register(app)
+report_commands.register(app)
 status_commands.register(app)
 catalog_commands.register(app)
 data_commands.register(app)

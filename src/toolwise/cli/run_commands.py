@@ -1,4 +1,4 @@
-"""`toolwise demo`, `toolwise run` and `toolwise report`: the whole chain."""
+"""`toolwise demo` and `toolwise run`: the whole chain."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command("demo")(demo)
     app.command("run")(run)
-    app.command("report")(report)
 
 
 def demo(
@@ -52,18 +51,6 @@ def run(
     from toolwise.pipelines.settings import read_run_config
 
     _run(_with(read_run_config(config), minutes), out or Path(f"{config.stem}-run"), resume, workers, as_json)
-
-
-def report(
-    folder: Annotated[Path, typer.Argument(help="The folder of a finished run.")],
-    out: Annotated[Path | None, typer.Option("--out", help="The HTML file; by default inside the folder.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Write a run's report again from its recorded results."""
-    from toolwise.pipelines.report import rewrite_report
-
-    document = rewrite_report(folder, out)
-    emit(document, as_json, lambda result: f"report: {result['report']}")
 
 
 def _with(config: RunConfig, minutes: float | None) -> RunConfig:

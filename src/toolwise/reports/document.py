@@ -67,6 +67,72 @@ class Sample(Frozen):
     verdict: Verdict | None = None
     split: str = ""
     agent: str = ""
+    contender: str = ""
+    """The key of the contender that made it, where contenders are compared."""
+    failure: str = ""
+    """Why it failed: a kind of the closed set in `RunDocument.failure_kinds`."""
+    failure_detail: str = ""
+    failure_node: int | None = None
+    """The node that shows it."""
+    raw: str = ""
+    """The file of the raw row, relative to the page."""
+    line: int = 0
+
+
+class Cost(Frozen):
+    """What a contender's attempts took, in one unit."""
+
+    mean: float
+    """A task, over those for which it is known."""
+    n: int
+    per_solved: float | None = None
+    """All that was spent, failures included, over the tasks that were solved; none where none was."""
+
+
+class Against(Frozen):
+    """A contender paired with the first of the leaderboard on the tasks that both attempted."""
+
+    difference: Metric
+    """This one minus the first."""
+    tasks: int
+    better: str
+    """`first`, `this` or `cannot_tell`."""
+    p: float
+    """Corrected for the number of comparisons (Holm, 1979)."""
+
+
+class Contender(Frozen):
+    """An agent with a strategy in one run."""
+
+    key: str
+    name: str
+    run: str
+    agent: str
+    strategy: str = ""
+    baseline: bool = False
+    passed: Metric
+    by_setting: Mapping[str, Metric] = Field(default_factory=dict)
+    costs: Mapping[str, Cost] = Field(default_factory=dict)
+    """`model_calls`, `tokens`, `seconds` or `money` -> what a task took."""
+    failures: Mapping[str, int] = Field(default_factory=dict)
+    """Kind -> failed tasks of which the attempt is known, or known to be absent."""
+    known: int = 0
+    """Tasks of which the attempt is known, passed ones included: what `failures` is out of."""
+    against: Against | None = None
+    """None for the first, and where the two share no task."""
+
+
+class Source(Frozen):
+    """What was read of one run."""
+
+    name: str
+    place: str
+    tasks: int
+    rows: int
+    missing: int = 0
+    """Tasks without an attempt; they count as failed."""
+    left_out: Mapping[str, int] = Field(default_factory=dict)
+    """Reason -> rows that were not used."""
 
 
 class RunDocument(Frozen):
@@ -94,5 +160,16 @@ class RunDocument(Frozen):
     seconds: Mapping[str, float] = Field(default_factory=dict)
     """Stage -> wall seconds. A stage called `total` is shown as the total."""
     peak_memory_mb: float | None = None
+    contenders: tuple[Contender, ...] = ()
+    """Best first: what the leaderboard, the heat map and the failures show."""
+    failure_kinds: Mapping[str, str] = Field(default_factory=dict)
+    """Kind of failure -> one sentence that defines it, in the order to show."""
+    attempts: int = 0
+    """Attempts of which the samples are a part; 0 where that is not known."""
+    sources: tuple[Source, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What a reader must know before comparing."""
+    curves: Mapping[str, tuple[CurvePoint, ...]] = Field(default_factory=dict)
+    """Run -> its training, where several are compared."""
     provenance: Mapping[str, Json] = Field(default_factory=dict)
     """Where the numbers come from: `command`, `seed`, `versions`, `config`, … in the order to show."""

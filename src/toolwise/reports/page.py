@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from toolwise.errors import RunError, boundary
-from toolwise.reports import charts, sections, trees, wording
+from toolwise.reports import charts, comparison, sections, trees, wording
 from toolwise.reports.document import RunDocument, Sample
 from toolwise.types import Json
 
@@ -29,11 +29,14 @@ _JSON_STRING = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)?')
 def render_html(document: RunDocument) -> str:
     """The whole page. The same document gives the same bytes."""
     environment = _environment()
-    shown, left_out = _trees(document.samples)
-    script, early = _asset("report.js"), _asset("theme.js")
+    shown, left_out = _trees(document)
+    views = [view for view, _ in shown]
+    style, script, early = _asset("report.css"), _asset("report.js"), _asset("theme.js")
+    if document.contenders:
+        style, script = style + "\n" + _asset("comparison.css"), script + "\n" + _asset("comparison.js")
     return environment.get_template("page.html.j2").render(
         document=document,
-        style=_asset("report.css"),
+        style=style,
         script=script,
         early=early,
         script_hashes=[_csp_hash(early), _csp_hash(script)],
@@ -46,6 +49,13 @@ def render_html(document: RunDocument) -> str:
         corpus=sections.corpus(document),
         catalog=sections.catalog(document),
         curve=charts.curve(document.curve),
+        board=comparison.board(document),
+        settings=comparison.settings(document),
+        planes=comparison.planes(document),
+        failures=comparison.failures(document),
+        kinds=comparison.failure_examples(document, views),
+        pairs=comparison.pairs(document, views),
+        curves=[(name, drawn) for name, points in document.curves.items() if (drawn := charts.curve(points))],
         trees=shown,
         trees_left_out=left_out,
         timings=sections.timings(document),
@@ -90,6 +100,7 @@ def _environment() -> Environment:
         split_label=wording.split_label,
         json_text=json_markup,
         pretty=trees.pretty,
+        raw_link=comparison.raw_link,
     )
     return environment
 
@@ -122,40 +133,43 @@ def _csp_hash(script: str) -> str:
 
 def _embedded(document: RunDocument) -> Markup:
     """Every number of the page as JSON inside a script element; no character in it can end the element."""
-    numbers = orjson.dumps(_finite(document.model_dump(mode="json", exclude={"samples"}))).decode()
+    numbers = orjson.dumps(finite(document.model_dump(mode="json", exclude={"samples"}))).decode()
     for character in "<>&\u2028\u2029":
         numbers = numbers.replace(character, f"\\u{ord(character):04x}")
     return Markup(numbers)  # noqa: S704  (escaped by the loop above)
 
 
-def _finite(value: Json) -> Json:
+def finite(value: Json) -> Json:
     """JSON has no NaN and no infinity: null."""
     if isinstance(value, dict):
-        return {key: _finite(part) for key, part in value.items()}
+        return {key: finite(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [_finite(part) for part in value]
+        return [finite(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 # Search trees ---------------------------------------------------------------------------------------------------------
 
 
-def _trees(samples: Sequence[Sample]) -> tuple[list[tuple[trees.TreeView, Markup]], int]:
-    """The trees that fit, with their HTML, in the samples' order; and how many did not fit.
+def _trees(document: RunDocument) -> tuple[list[tuple[trees.TreeView, Markup]], int]:
+    """The trees that fit, with their HTML, in the samples' order; and how many of the attempts are not on the page.
 
-    They are taken in turn from each split and strategy, so that a full page still shows all of them.
+    They are taken in turn from each split and strategy, so that a full page still shows all of them; samples of
+    contenders come in that order already, all attempts on a task together.
     """
+    samples = document.samples
+    names = {contender.key: contender.name for contender in document.contenders}
     template = _environment().get_template("tree.html.j2")
     fitting: dict[int, tuple[trees.TreeView, Markup]] = {}
     size = 0
-    for index in _in_turn(samples):
-        view = trees.tree_view(samples[index], index + 1)
+    for index in range(len(samples)) if names else _in_turn(samples):
+        view = trees.tree_view(samples[index], index + 1, names.get(samples[index].contender, ""))
         html = template.render(tree=view)
         size += len(html.encode())
         if size > SAMPLE_BYTES:
             break
         fitting[index] = (view, Markup(html))  # noqa: S704  (a template's own output)
-    return [fitting[index] for index in sorted(fitting)], len(samples) - len(fitting)
+    return [fitting[index] for index in sorted(fitting)], max(document.attempts, len(samples)) - len(fitting)
 
 
 def _in_turn(samples: Sequence[Sample]) -> list[int]:

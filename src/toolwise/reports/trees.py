@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from toolwise.reports import wording
 from toolwise.reports.document import Sample
 from toolwise.text import contains_fact
-from toolwise.types import BlueprintCall, Json, Node, Role, StopReason, Trajectory, Verdict
+from toolwise.types import BlueprintCall, Json, Message, Node, Role, StopReason, Trajectory, Verdict, content_key
 
 TEXT_LIMIT = 2400
 """Characters of one text or JSON value that are shown."""
@@ -61,6 +61,8 @@ class StepView:
     fold: bool
     end: str
     answered: bool
+    signature: str = ""
+    """Equal for two steps that call and say the same."""
 
     @property
     def folded(self) -> bool:
@@ -140,6 +142,8 @@ class TreeView:
     outcome: str
     facts: tuple[tuple[str, bool], ...]
     candidates: tuple[tuple[str, bool], ...]
+    failure: str = ""
+    """Why it failed, in words."""
 
 
 OUTCOMES: Mapping[str, str] = {
@@ -150,17 +154,17 @@ OUTCOMES: Mapping[str, str] = {
 }
 
 
-def tree_view(sample: Sample, number: int) -> TreeView:
-    """`number` (from 1) names the tree's anchors on the page."""
+def tree_view(sample: Sample, number: int, agent: str = "") -> TreeView:
+    """`number` (from 1) names the tree's anchors on the page; `agent` is its contender's name, where it has one."""
     task, trajectory = sample.task, sample.trajectory
     walk = _Walk(sample)
     main = walk.line(None, 0)
     return TreeView(
         id=f"tree-{number}",
         sample=sample,
-        result=result(sample.verdict),
+        result="failed" if sample.failure else result(sample.verdict),
         split=wording.split_label(sample.split) if sample.split else "",
-        agent=wording.agent_label(sample.agent) if sample.agent else wording.plain(trajectory.policy),
+        agent=agent or (wording.agent_label(sample.agent) if sample.agent else wording.plain(trajectory.policy)),
         strategy=wording.strategy_label(trajectory.strategy),
         kind=wording.plain(task.kind.value),
         pattern=wording.plain(task.provenance.pattern),
@@ -173,6 +177,7 @@ def tree_view(sample: Sample, number: int) -> TreeView:
         outcome=OUTCOMES.get(task.checks.outcome.value, ""),
         facts=tuple((fact, contains_fact(trajectory.answer, fact)) for fact in task.checks.facts),
         candidates=tuple((tool, tool in task.relevant) for tool in task.candidates),
+        failure=wording.plain(sample.failure) if sample.failure else "",
     )
 
 
@@ -302,6 +307,7 @@ class _Walk:
             fold=content is not None and (content.lines > FOLD_LINES or len(content.text) > 600),
             end=_end(why),
             answered=why is StopReason.ANSWERED,
+            signature=_signature(message) if message.role is Role.ASSISTANT else "",
         )
 
     def repeats_instruction(self, node: Node) -> bool:
@@ -318,6 +324,12 @@ class _Walk:
             if node.error:
                 return node.error.value.replace("_", " ")
         return ""
+
+
+def _signature(message: Message) -> str:
+    """What a step does, whatever it thinks: its calls, or what it says."""
+    calls = [[call.name, call.arguments] for call in message.tool_calls]
+    return content_key(calls, "" if calls else message.content.strip())[:8]
 
 
 def _end(why: StopReason | None) -> str:

@@ -88,6 +88,17 @@ class RunReader:
             )
         return [{"key": key, "status": status, "reason": reason} for key, status, reason in reversed(found)]
 
+    def values(self, stage: str) -> Iterator[tuple[str, Json]]:
+        """Key and value of a stage's finished rows, in order."""
+        with self._reading():
+            found = self._rows(
+                "SELECT key, value FROM rows WHERE stage = ? AND status = 'done' AND value IS NOT NULL "
+                "ORDER BY position",
+                stage,
+            )
+        for key, value in found:
+            yield key, orjson.loads(value)
+
     @property
     def effects(self) -> int:
         """Effects in the journal."""

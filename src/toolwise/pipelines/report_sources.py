@@ -1,0 +1,347 @@
+"""Reading what is reported: finished runs, folders of trajectories, and files of scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import orjson
+from pydantic import ValidationError
+
+from toolwise.errors import DataError, RunError, ToolwiseError
+from toolwise.files import read_json
+from toolwise.pipelines.corpus import ACCEPTED_TASKS
+from toolwise.pipelines.evaluate import STAGE
+from toolwise.pipelines.report_rows import (
+    MODEL_CALLS,
+    Group,
+    Row,
+    Run,
+    cluster_of,
+    judged,
+    read_json_lines,
+    read_leniently,
+    usable,
+)
+from toolwise.pipelines.rescoring import score_folder
+from toolwise.pipelines.verbs import INPUTS_FILE, world_of
+from toolwise.ports import Observer, silent
+from toolwise.store import RunReader
+from toolwise.types import Check, Json, RejectReason, Task, Trajectory, Verdict
+
+RECORD_FILE = "record.json"
+SCORES_FILE = "scores.json"
+STRATEGIES = ("react", "dfsdt")
+_COSTS = (MODEL_CALLS, "prompt_tokens", "completion_tokens", "tokens", "seconds", "cost", "money")
+
+
+def read_runs(paths: Sequence[Path], *, seed: int = 0, observer: Observer = silent) -> list[Run]:
+    """Every folder or file, each under a name of its own. Raises UserError for one that holds nothing to report."""
+    if not paths:
+        raise RunError("name at least one folder: of a finished run, of trajectories, or a file of scores")
+    names = _names(paths)
+    return [_read(path, name, seed, observer) for path, name in zip(paths, names, strict=True)]
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """The last part of each path; where two are alike, so many parts that they are not, or a number."""
+    parts = [path.resolve().with_suffix("").parts if path.is_file() else path.resolve().parts for path in paths]
+    for depth in range(1, 4):
+        names = ["/".join(part[-depth:]) for part in parts]
+        if len(set(names)) == len(names):
+            return names
+    return [f"{name} ({number})" for number, name in enumerate(names, 1)]
+
+
+def _read(path: Path, name: str, seed: int, observer: Observer) -> Run:
+    if path.is_dir() and (path / RECORD_FILE).is_file():
+        return _finished_run(path, name)
+    if path.is_dir() and (path / INPUTS_FILE).is_file():
+        return _trajectories_folder(path, name, seed, observer)
+    file = path / SCORES_FILE if path.is_dir() else path
+    if file.is_file():
+        return _score_file(file, name)
+    if not path.exists():
+        raise RunError(f"{path} does not exist; name the folder of a run")
+    raise RunError(
+        f"{path} holds nothing to report: no finished run (finish it with --resume first), no trajectories, no scores"
+    )
+
+
+# Finished runs --------------------------------------------------------------------------------------------------------
+
+
+def _finished_run(folder: Path, name: str) -> Run:
+    """The agents that the run evaluated; every task is scored, and the sampled attempts are kept whole."""
+    record = read_json(folder / RECORD_FILE)
+    if not isinstance(record, dict) or not isinstance(record.get("result"), dict):
+        raise RunError(f"{folder / RECORD_FILE} is no record of a run; finish the run again with --resume")
+    run = Run(name, folder, record=record, curve=list(record.get("curve") or ()))
+    samples = dict(_samples(record.get("samples") or (), run))
+    results = _results(folder)
+    if results:
+        tasks = _held_out(folder, run)
+        for agent, by_split in results.items():
+            run.groups += [_agent_rows(agent, how, by_split, tasks, samples, name) for how in STRATEGIES]
+    else:
+        run.notes.append(f"{name}: only the sampled attempts are known")
+        run.groups = _sampled_groups(samples)
+    run.rows = sum(len(group.rows) for group in run.groups)
+    run.tasks = len({row.id for group in run.groups for row in group.rows})
+    return run
+
+
+_Key = tuple[str, str, str]
+
+
+def _samples(listed: Sequence[Json], run: Run) -> Iterator[tuple[_Key, tuple[Row, str]]]:
+    """(agent, strategy, task key) -> the attempt, with its split."""
+    for number, sample in enumerate(listed, 1):
+        try:
+            task = Task.model_validate(sample["task"])
+            if sample["trajectory"] is None:
+                continue
+            trajectory = Trajectory.model_validate(sample["trajectory"])
+            verdict = Verdict.model_validate(sample["verdict"]) if sample["verdict"] else None
+            agent, split = str(sample["agent"]), str(sample["split"])
+        except (ValidationError, KeyError, TypeError):
+            run.left_out[f"{RECORD_FILE}: not a sample"] += 1
+            continue
+        if not usable(trajectory) or trajectory.task_key != task.key:
+            run.left_out[f"{RECORD_FILE}: not a sample"] += 1
+            continue
+        row = Row(
+            id=task.key,
+            setting=split,
+            cluster=cluster_of(task),
+            passed=judged(task, trajectory, verdict),
+            task=task,
+            trajectory=trajectory,
+            verdict=verdict,
+            costs=_costs({}, trajectory),
+            file=run.path / RECORD_FILE,
+            line=number,
+        )
+        yield (agent, trajectory.strategy, task.key), (row, split)
+
+
+def _results(folder: Path) -> dict[str, dict[str, list[tuple[int, Json]]]]:
+    """Agent -> split -> (place of the task in its split, its result), from the run's rows."""
+    found: dict[str, dict[str, list[tuple[int, Json]]]] = {}
+    try:
+        with RunReader(folder) as reader:
+            for key, value in reader.values(STAGE):
+                agent, split, start = key.split("/")
+                rows = [(int(start) + i, result) for i, result in enumerate(value["results"])]
+                found.setdefault(agent, {}).setdefault(split, []).extend(rows)
+    except (ToolwiseError, KeyError, ValueError, TypeError):
+        return {}  # an older run, or one whose journal was not copied along: its samples still say something
+    return found
+
+
+def _held_out(folder: Path, run: Run) -> dict[str, list[Task]]:
+    """Split -> its tasks in the order in which they were attempted."""
+    path = folder / "corpus" / ACCEPTED_TASKS
+    found: dict[str, list[Task]] = {}
+    if path.is_file():
+        for _, task in read_leniently(path, Task, run.left_out):
+            found.setdefault(task.provenance.split.value, []).append(task)
+    return found
+
+
+def _agent_rows(
+    agent: str,
+    strategy: str,
+    by_split: Mapping[str, list[tuple[int, Json]]],
+    tasks: Mapping[str, list[Task]],
+    samples: Mapping[_Key, tuple[Row, str]],
+    run: str,
+) -> Group:
+    rows: list[Row] = []
+    for split in sorted(by_split):
+        known = tasks.get(split, [])
+        for place, result in sorted(by_split[split], key=lambda pair: pair[0]):
+            task = known[place] if place < len(known) else None
+            if task is not None and cluster_of(task) != result["cluster"]:
+                task = None  # the corpus was made again since
+            row = Row(
+                id=task.key if task else f"{run}/{split}/{place}",
+                setting=split,
+                cluster=str(result["cluster"]),
+                passed=bool(result[f"passed_{strategy}"]),
+                task=task,
+            )
+            kept = samples.get((agent, strategy, row.id))
+            rows.append(replace(kept[0], setting=split, passed=row.passed) if kept else row)
+    return Group(agent, strategy, tuple(rows))
+
+
+def _sampled_groups(samples: Mapping[_Key, tuple[Row, str]]) -> list[Group]:
+    found: dict[tuple[str, str], list[Row]] = {}
+    for (agent, strategy, _), (row, _split) in samples.items():
+        found.setdefault((agent, strategy), []).append(row)
+    return [Group(agent, strategy, tuple(rows)) for (agent, strategy), rows in found.items()]
+
+
+# Folders of trajectories ----------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Given:
+    """What the files of a folder say about each attempt, beside the trajectory itself."""
+
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    scores: dict[str, Json] = field(default_factory=dict)
+
+
+def _trajectories_folder(folder: Path, name: str, seed: int, observer: Observer) -> Run:
+    """Trajectories with their tasks, as `solve`, `verify` and `evaluate run` leave them."""
+    inputs = read_json(folder / INPUTS_FILE)
+    if not isinstance(inputs, dict) or not all(isinstance(inputs.get(n), str) for n in ("tasks", "trajectories")):
+        raise DataError(
+            f"{folder} holds no trajectories yet; solve its tasks first (`toolwise solve {folder} --out …`)"
+        )
+    run = Run(name, folder)
+    tasks = {task.key: task for _, task in read_leniently(Path(inputs["tasks"]), Task, run.left_out)}
+    if not tasks:
+        raise DataError(f"{inputs['tasks']} holds no task that can be read; give a folder with tasks")
+    file = Path(inputs["trajectories"])
+    found = _by_contender(file, tasks, run)
+    given = _given(folder, inputs, run, seed, observer)
+    run.tasks = len(tasks)
+    for (policy, strategy), attempts in (found or {("", ""): {}}).items():
+        rows = tuple(_attempt_row(task, attempts.get(key), given, file) for key, task in tasks.items())
+        run.groups.append(Group(policy or name, strategy, rows))
+    return run
+
+
+def _by_contender(
+    file: Path, tasks: Mapping[str, Task], run: Run
+) -> dict[tuple[str, str], dict[str, tuple[int, Trajectory]]]:
+    """(policy, strategy) -> task key -> its first attempt, with the line of the file."""
+    found: dict[tuple[str, str], dict[str, tuple[int, Trajectory]]] = {}
+    for line, trajectory in read_leniently(file, Trajectory, run.left_out):
+        run.rows += 1
+        if trajectory.task_key not in tasks:
+            run.left_out["of a task that is not in the tasks"] += 1
+        elif not usable(trajectory):
+            run.left_out["a tree whose nodes do not hang together"] += 1
+        else:
+            attempts = found.setdefault((trajectory.policy, trajectory.strategy), {})
+            if trajectory.task_key in attempts:
+                run.left_out["a second attempt on a task"] += 1
+            else:
+                attempts[trajectory.task_key] = (line, trajectory)
+    return found
+
+
+def _given(folder: Path, inputs: Mapping[str, Json], run: Run, seed: int, observer: Observer) -> _Given:
+    """Verdicts where the folder was verified or scored; else they are found by replay, where no real tool is called."""
+    given = _Given()
+    if isinstance(inputs.get("verdicts"), str) and Path(inputs["verdicts"]).is_file():
+        for _, verdict in read_leniently(Path(inputs["verdicts"]), Verdict, run.left_out):
+            given.verdicts.setdefault(verdict.key, verdict)
+        return given
+    if (folder / SCORES_FILE).is_file():
+        document = read_json(folder / SCORES_FILE)
+    elif world_of(inputs).repeatable and "catalog" in inputs:
+        document = score_folder(folder, seed=seed, observer=observer)
+    else:
+        run.notes.append(f"{run.name}: not verified, so nothing counts as passed; run `toolwise verify` first")
+        return given
+    for row in _score_rows(document, run):
+        given.scores.setdefault(str(row.get("task") or row["id"]), row)
+    return given
+
+
+def _attempt_row(task: Task, attempt: tuple[int, Trajectory] | None, given: _Given, file: Path) -> Row:
+    line, trajectory = attempt or (0, None)
+    score = given.scores.get(task.key, {})
+    verdict = given.verdicts.get(task.key) or (_verdict(task.key, score) if score else None)
+    return Row(
+        id=task.key,
+        setting=str(score.get("group") or task.provenance.split.value),
+        cluster=str(score.get("cluster") or cluster_of(task)),
+        passed=trajectory is not None and (score["passed"] if score else judged(task, trajectory, verdict)),
+        missing=trajectory is None,
+        task=task,
+        trajectory=trajectory,
+        verdict=verdict,
+        costs=_costs(score, trajectory),
+        file=file if trajectory is not None else None,
+        line=line,
+    )
+
+
+def _verdict(key: str, score: Mapping[str, Json]) -> Verdict:
+    """A score's row as a verdict of one check."""
+    if score.get("passed") is True:
+        return Verdict(key=key, checks=(Check(name="score", passed=True),))
+    reason = str(score.get("reason") or "")
+    known = RejectReason(reason) if reason in set(RejectReason) else None
+    detail = str(score.get("detail") or ("" if known else reason))
+    return Verdict(key=key, checks=(Check(name="score", passed=False, reason=known, detail=detail),))
+
+
+def _costs(score: Mapping[str, Json], trajectory: Trajectory | None) -> dict[str, float]:
+    """What a row says of its cost; tokens in and out are added, and money has one name."""
+    listed = {**score, **(score["costs"] if isinstance(score.get("costs"), dict) else {})}
+    known = {
+        name: float(listed[name])
+        for name in _COSTS
+        if isinstance(listed.get(name), int | float) and not isinstance(listed.get(name), bool) and listed[name] >= 0
+    }
+    if trajectory is not None and trajectory.model_calls:
+        known.setdefault(MODEL_CALLS, float(trajectory.model_calls))
+    parts = [known.pop(name) for name in ("prompt_tokens", "completion_tokens") if name in known]
+    if parts:
+        known.setdefault("tokens", sum(parts))
+    if "cost" in known:
+        known.setdefault("money", known.pop("cost"))
+    return known
+
+
+# Files of scores ------------------------------------------------------------------------------------------------------
+
+
+def _score_file(file: Path, name: str) -> Run:
+    """What `toolwise evaluate … --json` printed, or JSON lines of scored rows: numbers without trajectories."""
+    run = Run(name, file)
+    try:
+        document = orjson.loads(file.read_bytes())
+    except OSError as error:
+        raise DataError(f"cannot read {file}: {error.strerror}; check the path") from error
+    except orjson.JSONDecodeError:
+        document = {"verdicts": list(read_json_lines(file, run.left_out))}
+    rows: dict[str, Row] = {}
+    for row in _score_rows(document, run):
+        run.rows += 1
+        if str(row["id"]) in rows:
+            run.left_out["a second row of an id"] += 1
+            continue
+        rows[str(row["id"])] = Row(
+            id=str(row.get("task") or row["id"]),
+            setting=str(row.get("group") or "all"),
+            cluster=str(row.get("cluster") or row["id"]),
+            passed=bool(row["passed"]),
+            missing=row.get("reason") == "missing",
+            costs=_costs(row, None),
+        )
+    if not rows:
+        raise DataError(f"{file} holds no scored task; save what `toolwise evaluate … --json` prints")
+    named = document if isinstance(document, dict) else {}
+    agent, strategy = str(named.get("policy") or name), str(named.get("strategy") or "")
+    run.groups = [Group(agent, strategy, tuple(rows.values()))]
+    run.tasks = len(rows)
+    return run
+
+
+def _score_rows(document: Json, run: Run) -> Iterator[dict[str, Json]]:
+    """The rows that have an id and say whether they passed; the others are counted."""
+    listed = document.get("verdicts") if isinstance(document, dict) else document
+    for row in listed if isinstance(listed, list) else []:
+        if isinstance(row, dict) and isinstance(row.get("id"), str | int) and isinstance(row.get("passed"), bool):
+            yield row
+        else:
+            run.left_out["a score without id or verdict"] += 1
