@@ -25,6 +25,7 @@ _MAX_HOPS = 16
 _ANNOTATIONS = frozenset({"description", "default", "example", "readOnly", "writeOnly"})
 _WITH_CHILDREN = frozenset({"properties", "items", "prefixItems", "additionalProperties", "not"})
 _COMBINING = frozenset({"allOf", "anyOf", "oneOf"})
+_NESTING = _WITH_CHILDREN | _COMBINING | {"enum", "examples"}
 _WITH_VALUES = frozenset({"const", "enum", "examples", "default", "example"})
 _BOUNDS = frozenset({"minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"})
 _CONSTRAINTS = _BOUNDS | {key for key, _ in COPIED} | {"pattern", PATTERN_EXTENSION}
@@ -44,6 +45,8 @@ class Dialect:
         self._found: dict[str, Any] = {}
         self._converted: dict[str, Schema] = {}
         self._converting: set[str] = set()
+        self._references: dict[str, Schema] = {}
+        self._leaves: dict[tuple[Any, ...], Schema] = {}
         self.definitions = Definitions(self._definition)
 
     def _report(self, target: str, reason: LeftOutReason, detail: str) -> None:
@@ -53,11 +56,11 @@ class Dialect:
 
     def _find(self, target: str) -> Any:
         """What a local JSON pointer (RFC 6901) leads to; none, and reported, where it leads nowhere."""
+        if target in self._found:
+            return self._found[target]
         if not target.startswith("#"):
             self._report(target, LeftOutReason.REMOTE_REFERENCE, "references to other documents are never fetched")
             return None
-        if target in self._found:
-            return self._found[target]
         found: Any = self._document
         for part in target[1:].lstrip("/").split("/") if len(target) > 1 else ():
             key = unquote(part).replace("~1", "/").replace("~0", "~")
@@ -79,9 +82,11 @@ class Dialect:
             if hops > _MAX_HOPS:
                 self._report(value["$ref"], LeftOutReason.BROKEN_REFERENCE, "the reference goes round in a circle")
                 return {}
-            beside = {key: item for key, item in value.items() if key != "$ref"}
             target = self._find(value["$ref"])
-            value = {**beside, **target} if isinstance(target, dict) else {}
+            if not isinstance(target, dict):
+                return {}
+            beside = {key: item for key, item in value.items() if key != "$ref"}
+            value = {**beside, **target} if beside else target
         return value if isinstance(value, dict) else {}
 
     def _definition(self, target: str) -> Schema:
@@ -107,26 +112,44 @@ class Dialect:
 
     def _reference(self, schema: dict[str, Any], depth: int) -> Schema:
         target: str = schema["$ref"]
-        if not isinstance(self._find(target), dict):
-            made: Schema = {}
-        else:
-            made = self.definitions.reference(target, unquote(target.rsplit("/", 1)[-1]))
+        made = self._references.get(target)
+        if made is None:
+            there = isinstance(self._find(target), dict)
+            made = self.definitions.reference(target, unquote(target.rsplit("/", 1)[-1])) if there else {}
+            self._references[target] = made
+        if len(schema) == 1:
+            return made
         beside = {key: value for key, value in schema.items() if key != "$ref"}
         if beside:
             if not self._siblings:
                 beside = {key: value for key, value in beside.items() if key == "description"}
-            made.update(self.convert(beside, depth + 1))
+            made = {**made, **self.convert(beside, depth + 1)}
         return made
 
     def convert(self, schema: Any, depth: int = 0) -> Schema:
-        """A schema of this document as JSON Schema 2020-12. Raises DocumentError if it expands without bound."""
+        """A schema of this document as JSON Schema 2020-12. Raises DocumentError if it expands without bound.
+
+        Equal schemas that hold nothing but scalars are converted once, and are one object afterwards: nobody may
+        change what this gives. Two in three schemas of a document are such repetitions.
+        """
         self._allowance.spend()
-        if schema is False:
-            return {"not": {}}
         if not isinstance(schema, dict) or depth > MAX_DEPTH:
-            return {}
+            return {"not": {}} if schema is False else {}
         if isinstance(schema.get("$ref"), str):
             return self._reference(schema, depth)
+        if not _NESTING.isdisjoint(schema):
+            return self._converted_one(schema, depth)
+        values = schema.values()
+        key = (*schema, *values, *map(type, values))  # types, because 1, 1.0 and True are equal
+        try:
+            known = self._leaves.get(key)
+        except TypeError:  # it holds a list or an object
+            return self._converted_one(schema, depth)
+        if known is None:
+            known = self._leaves[key] = self._converted_one(schema, depth)
+        return known
+
+    def _converted_one(self, schema: dict[str, Any], depth: int) -> Schema:
         made = _scalar_keywords(schema)
         if not _WITH_CHILDREN.isdisjoint(schema):
             self._children(schema, made, depth)
@@ -210,10 +233,10 @@ def _nullable(schema: Schema) -> Schema:
 
 
 def _types(value: Any) -> str | list[str] | None:
-    if value == "file":  # Swagger 2.0
-        return "string"
     if isinstance(value, str):
-        return value if value in TYPES else None
+        if value in TYPES:
+            return value
+        return "string" if value == "file" else None  # Swagger 2.0
     if isinstance(value, list):
         kinds = [kind for kind in dict.fromkeys(k for k in value if isinstance(k, str)) if kind in TYPES]
         return kinds[0] if len(kinds) == 1 else kinds or None
@@ -222,9 +245,9 @@ def _types(value: Any) -> str | list[str] | None:
 
 def _scalar_keywords(schema: dict[str, Any]) -> Schema:
     made: Schema = {}
-    if (kind := _types(schema.get("type"))) is not None:
+    if (kind := schema.get("type")) is not None and (kind := _types(kind)) is not None:
         made["type"] = kind
-    if description := plain(schema.get("description"), FIELD_LIMIT):
+    if (given := schema.get("description")) and (description := plain(given, FIELD_LIMIT)):
         made["description"] = description
     if _CONSTRAINTS.isdisjoint(schema):
         return made

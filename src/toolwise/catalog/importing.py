@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,6 +103,29 @@ class _Row:
     left_out: list[LeftOut]
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the collector of cyclic garbage, which a document, a tree, has none of: an eighth of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _each_checked(drafts: Iterable[Draft], *, thorough: bool) -> Iterator[Draft]:
+    waiting = iter(drafts)
+    while True:
+        with _uncollected():
+            draft = next(waiting, None)
+            if draft is None:
+                return
+            validity.check(draft, thorough=thorough)
+        yield draft
+
+
 def _drafts(located: Source, wanted: SourceFormat, seen: dict[bytes, str]) -> Iterator[Draft]:
     """The toolsets of one source, each checked. Raises DocumentError."""
     if isinstance(located, Live):
@@ -113,13 +138,12 @@ def _drafts(located: Source, wanted: SourceFormat, seen: dict[bytes, str]) -> It
     if digest in seen:
         raise DocumentError(LeftOutReason.DUPLICATE_DOCUMENT, f"the same bytes as {seen[digest]}")
     seen[digest] = located.source
-    document = parse(data, located.name)
+    with _uncollected():
+        document = parse(data, located.name)
     del data
     found = detect(document) if wanted is SourceFormat.AUTO else wanted
     try:
-        for draft in _IMPORTERS[found](document, located.source):
-            validity.check(draft, thorough=found not in _FEW_KEYWORDS)
-            yield draft
+        yield from _each_checked(_IMPORTERS[found](document, located.source), thorough=found not in _FEW_KEYWORDS)
     except RecursionError as error:
         raise DocumentError(LeftOutReason.MALFORMED, "nested too deeply") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -229,7 +253,9 @@ def import_sources(
     for row in _rows(locate(sources, fetch), format, observer):
         if row.toolset is not None:
             try:
-                yield Toolset.model_validate(row.toolset)
+                with _uncollected():
+                    toolset = Toolset.model_validate(row.toolset)
+                yield toolset
             except ValidationError:
                 yield _unwritable(row.toolset)
         yield from row.left_out

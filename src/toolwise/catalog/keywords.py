@@ -74,6 +74,8 @@ def text(value: Any) -> bool:
     """A string that can be written as UTF-8."""
     if not isinstance(value, str):
         return False
+    if value.isascii():
+        return True
     try:
         value.encode()
     except UnicodeEncodeError:

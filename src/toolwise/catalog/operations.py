@@ -124,9 +124,10 @@ def _add_parameter(parameter: dict[str, Any], reader: Reader, parameters: Parame
     schema = dict(reader.parameter(parameter))
     if description := plain(parameter.get("description"), FIELD_LIMIT):
         schema["description"] = description
-    ok, example = json_value(parameter.get("example"))
-    if ok and example is not None and "example" not in schema and not isinstance(example, dict | list):
-        schema["example"] = example
+    if "example" in parameter and "example" not in schema:
+        ok, example = json_value(parameter["example"])
+        if ok and example is not None and not isinstance(example, dict | list):
+            schema["example"] = example
     schema.pop("readOnly", None)
     required = parameter.get("required") is True or where == "path"
     parameters.add(name, schema, ParameterLocation(where), required, reader.style(parameter))

@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 import jsonschema_rs
 import orjson
 
-from toolwise.catalog.draft import Draft, keep_reachable, referred
-from toolwise.catalog.keywords import json_value
+from toolwise.catalog.draft import Draft, keep_reachable, reachable, referred, written_references
+from toolwise.catalog.keywords import json_value, usable_pattern
 from toolwise.catalog.left_out import LeftOutReason
 from toolwise.errors import CatalogError
 from toolwise.schemas import Validator
@@ -22,14 +22,14 @@ _PATTERN = re.compile(rb'"pattern":("(?:[^"\\]|\\.)*")')
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def _everything(draft: Draft, tools: list[dict[str, Any]]) -> Schema:
+def _everything(draft: Draft) -> Schema:
     """All schemas of a toolset's tools as one, which is checked some hundred times faster than one by one."""
     return {
         "$schema": _DIALECT,
         "$defs": draft.definitions,
         "properties": {
-            "parameters": {"properties": {tool["name"]: tool["parameters"] for tool in tools}},
-            "returns": {"properties": {tool["name"]: tool["returns"] for tool in tools if "returns" in tool}},
+            "parameters": {"properties": {tool["name"]: tool["parameters"] for tool in draft.tools}},
+            "returns": {"properties": {tool["name"]: tool["returns"] for tool in draft.tools if "returns" in tool}},
         },
     }
 
@@ -85,13 +85,26 @@ def _sound(draft: Draft, everything: Schema, *, thorough: bool) -> bool:
         return False
     if not thorough:
         return True
-    if not all(name in draft.definitions for name in referred(everything)):
-        return False
     try:
-        patterns = {orjson.loads(found) for found in _PATTERN.findall(orjson.dumps(everything))}
+        data = orjson.dumps(everything)
     except TypeError:  # it cannot be written as JSON: no text to search
-        return _compiled(everything) is not None
-    return _compiled({"anyOf": [{"pattern": pattern} for pattern in sorted(patterns)] or [{}]}) is not None
+        return all(name in draft.definitions for name in referred(everything)) and _compiled(everything) is not None
+    if not draft.definitions.keys() >= set(written_references(data)):
+        return False
+    written = set(_PATTERN.findall(data)) if b'"pattern":"' in data else ()
+    patterns = {orjson.loads(found) for found in written}
+    unknown = sorted(pattern for pattern in patterns if usable_pattern(pattern) != pattern)  # importers asked for most
+    return not unknown or _compiled({"anyOf": [{"pattern": pattern} for pattern in unknown]}) is not None
+
+
+def _shown(draft: Draft, tools: list[dict[str, Any]]) -> Schema:
+    """The parameters of tools that have examples, with no more definitions than they reach."""
+    reached = reachable((tool["parameters"] for tool in tools), draft.definitions)
+    return {
+        "$schema": _DIALECT,
+        "$defs": {name: schema for name, schema in draft.definitions.items() if name in reached},
+        "properties": {"parameters": {"properties": {tool["name"]: tool["parameters"] for tool in tools}}},
+    }
 
 
 def check(draft: Draft, *, thorough: bool) -> None:
@@ -100,7 +113,7 @@ def check(draft: Draft, *, thorough: bool) -> None:
     `thorough` looks at patterns and references too, and keeps examples: those that satisfy their tools' schemas, which
     are compiled for it. Importers that write a handful of keywords and check every pattern do without.
     """
-    if not _sound(draft, _everything(draft, draft.tools), thorough=thorough):
+    if not _sound(draft, _everything(draft), thorough=thorough):
         _mend(draft)
         return
     if not thorough or len(draft.tools) + len(draft.definitions) > MAX_COMPILED:
@@ -109,7 +122,7 @@ def check(draft: Draft, *, thorough: bool) -> None:
         return
     shown = [tool for tool in draft.tools if tool.get("examples")]
     if shown:
-        validator = _compiled(_everything(draft, shown))
+        validator = _compiled(_shown(draft, shown))
         if validator is None:
             _mend(draft)
         else:
