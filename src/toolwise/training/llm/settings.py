@@ -96,8 +96,9 @@ class GrpoConfig(LlmTrainingConfig):
 
     max_steps: int | None = Field(default=100, ge=1)
     """Updates."""
-    batch: int = Field(default=32, ge=1)
+    batch: int = Field(default=16, ge=1)
     """Attempts a process and forward pass; a multiple of `generations` with `accumulate` and the processes."""
+    accumulate: int = Field(default=4, ge=1)
     generations: int = Field(default=8, ge=2)
     """Attempts on the same task, whose rewards are compared with one another."""
     beta: float = Field(default=0.0, ge=0)
