@@ -1,61 +1,71 @@
-"""Any open model run in this process by `transformers`: batched, with the chat template that it was trained with."""
+"""Any open model run in this process: batched, its turns limited to valid calls, with its own chat template.
+
+What was read for one step is kept for the next ones and for siblings; see `stock_decoding` and `stock_grammar`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from toolwise.errors import ModelError
 from toolwise.llm.local import Request, Written, chat_message
+from toolwise.llm.stock_decoding import Decoder, Row
+from toolwise.llm.turns import START, Ending, Road, TurnSearch
 from toolwise.models.chat import ParsedTurn
 from toolwise.models.chat_forms import ChatForm
 from toolwise.models.open_models import load_open_model
-from toolwise.ports import ChatReply, ChatRequest, Sampling
+from toolwise.ports import ChatReply, ChatRequest
 from toolwise.types import ChatMessage, Message, Role, ToolCall, canonical_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-_ATTEMPTS = 4
-"""Turns written at most where one must not come out again, or its calls are invalid."""
-_HEAT = 0.8
-"""Temperature of the attempts after the first."""
-
-
-@dataclass(slots=True)
-class _Try:
-    """One request being answered."""
-
-    request: Request
-    prompt: list[int]
-    best: Written | None = None
-    doubt: float = math.inf
-    first: str | None = None
-    """What came out at the first attempt."""
-    too_long: bool = False
+    from toolwise.llm.stock_grammar import StockGrammar
 
 
 class HfModel:
     """A model from a folder (whole, or an adapter beside its base); also a ChatModel.
 
-    Nothing constrains what it writes: a turn that cannot be read, that must not come out again or whose calls do not
-    fit their schemas is written anew, a little more at random, a few times. One that does not end within its limit is
-    not: that would cost most and help least.
+    A turn is words, or calls of the candidates whose arguments fit the schemas shown. The likeliest turn is taken,
+    token by token (or one sampled by the request's seed); where it must not come out again, or its calls break their
+    full schemas, the likeliest roads not taken are written to their ends instead. A turn that does not end within its
+    limit of tokens is not tried again: that would cost most and help least.
     """
 
-    def __init__(self, source: Path | tuple[PreTrainedModel, PreTrainedTokenizerBase], *, batch: int = 16) -> None:
-        """Raises DataError if the folder holds no such model, or its tokenizer no chat template."""
+    def __init__(
+        self,
+        source: Path | tuple[PreTrainedModel, PreTrainedTokenizerBase],
+        *,
+        batch: int = 16,
+        constrained: bool = True,
+        again: bool = True,
+        most_bytes: int | None = None,
+    ) -> None:
+        """`again` lets a turn that will not do give way to others; `most_bytes` may be kept of what was read.
+
+        Raises DataError if the folder holds no such model, or its tokenizer no chat template.
+        """
         model, self.tokenizer = load_open_model(source) if isinstance(source, Path) else source
         self.model: Any = model
         self.form = ChatForm(self.tokenizer)
-        self.batch = batch
-        self._pad = self.form.pad_id
+        self.decoder = Decoder(self.model, self.form.stop_ids, batch=batch, most_bytes=most_bytes)
+        self._constrained = constrained
+        self._again = again
+
+    @cached_property
+    def grammar(self) -> StockGrammar | None:
+        """What limits the turns; none where the template's calls, or the tokenizer, allow no grammar."""
+        from toolwise.llm.stock_grammar import StockGrammar
+
+        try:
+            return StockGrammar(self.form, int(self.model.config.get_text_config().vocab_size))
+        except ValueError:
+            return None
 
     def turn_tokens(self, message: ChatMessage) -> tuple[int, ...]:
         """What tells one assistant's turn from another, for `Request.avoid`."""
@@ -73,71 +83,47 @@ class HfModel:
 
     def write(self, requests: Sequence[Request]) -> list[Written]:
         """Write a turn for each request, in batches of like length. Raises ModelError."""
-        tries = [_Try(request, self.prompt_tokens(request)) for request in requests]
-        waiting = tries
-        for attempt in range(_ATTEMPTS):
-            for batch in self._batches(waiting, attempt):
-                self._write(batch, attempt)
-            waiting = [one for one in waiting if (one.best is None or one.doubt == math.inf) and not one.too_long]
-            if not waiting:
-                break
-        return [one.best or Written((), one.first or "", None, 0.0, len(one.prompt)) for one in tries]
+        prompts = [self.prompt_tokens(request) for request in requests]
+        searches = [TurnSearch(doubt=partial(_doubt, request)) for request in requests]
+        todo = [self._row(index, requests[index], prompts[index]) for index in range(len(requests))]
+        while todo:
+            self.decoder.run(todo)
+            for row in todo:
+                searches[row.index].add(tuple(row.tokens), self._read(row), row.score, row.roads)
+            again = sorted({row.index for row in todo}) if self._again else []
+            roads = [(index, road) for index in again for road in searches[index].next_roads()]
+            todo = [self._row(index, requests[index], prompts[index], road) for index, road in roads]
+            for row in todo:
+                row.keep = False  # its prompt is kept already
+        return [
+            self._written(search, request, len(prompt))
+            for search, request, prompt in zip(searches, requests, prompts, strict=True)
+        ]
 
-    def _batches(self, tries: Sequence[_Try], attempt: int) -> list[list[_Try]]:
-        """What can be written in one go: the same way of sampling, and like lengths."""
-        grouped: dict[Sampling, list[_Try]] = {}
-        for one in tries:
-            grouped.setdefault(_sampling(one.request, attempt), []).append(one)
-        batches = []
-        for group in grouped.values():
-            ordered = sorted(group, key=lambda one: len(one.prompt))
-            batches += [ordered[start : start + self.batch] for start in range(0, len(ordered), self.batch)]
-        return batches
+    def _row(self, index: int, request: Request, prompt: Sequence[int], road: Road = START) -> Row:
+        limits = self.grammar.limits(request.tools) if self._constrained and self.grammar is not None else None
+        return Row(index, prompt, limits, request.sampling, road)
 
-    @torch.inference_mode()
-    def _write(self, tries: Sequence[_Try], attempt: int) -> None:
-        sampling = _sampling(tries[0].request, attempt)
-        longest = max(len(one.prompt) for one in tries)
-        ids = torch.full((len(tries), longest), self._pad)
-        mask = torch.zeros((len(tries), longest), dtype=torch.long)
-        for place, one in enumerate(tries):
-            ids[place, longest - len(one.prompt) :] = torch.tensor(one.prompt)
-            mask[place, longest - len(one.prompt) :] = 1
-        heated: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
-        if sampling.temperature > 0:
-            heated = {"do_sample": True, "temperature": sampling.temperature, "top_p": 1.0, "top_k": 0}
-        device = self.model.device
-        with torch.random.fork_rng():
-            torch.manual_seed(sampling.seed)
-            out = self.model.generate(
-                input_ids=ids.to(device),
-                attention_mask=mask.to(device),
-                max_new_tokens=sampling.max_tokens,
-                eos_token_id=list(self.form.stop_ids),
-                pad_token_id=self._pad,
-                **heated,
-            )
-        for one, row in zip(tries, out[:, longest:].tolist(), strict=True):
-            self._judge(one, row)
-
-    def _judge(self, one: _Try, row: Sequence[int]) -> None:
-        """Keep what was written if it is the least doubtful so far."""
-        end = next((place for place, token in enumerate(row) if token in self.form.stop_ids), None)
-        tokens = tuple(row if end is None else row[: end + 1])
-        text = str(self.tokenizer.decode(list(tokens), skip_special_tokens=False))
-        one.first = text if one.first is None else one.first
-        if end is None:
-            one.too_long = True
-            return
+    def _read(self, row: Row) -> ParsedTurn | None:
+        """The turn; one that ended but cannot be read is a turn of words, of a kind of its own."""
+        if row.too_long:
+            return None
+        text = self._text(row.tokens)
         try:
-            turn = self.form.read(text)
+            return self.form.read(text)
         except ValueError:
-            return
-        if _identity(turn.content, [(call.name, call.arguments) for call in turn.calls]) in one.request.avoid:
-            return
-        doubt = one.request.doubt(turn) if one.request.doubt else 0.0
-        if one.best is None or doubt < one.doubt:
-            one.best, one.doubt = Written(tokens, text, turn, 0.0, len(one.prompt)), doubt
+            return _Unreadable(text)
+
+    def _text(self, tokens: Sequence[int]) -> str:
+        return str(self.tokenizer.decode(list(tokens), skip_special_tokens=False))
+
+    def _written(self, search: TurnSearch, request: Request, prompt_tokens: int) -> Written:
+        """The best turn; failing that, the likeliest that at least is new and can be read."""
+        best = search.best()
+        if best.worth == -math.inf:
+            best = max((end for end in search.endings if _usable(end, request)), key=_score, default=search.endings[0])
+        turn = best.turn if _usable(best, request) else None
+        return Written(best.tokens, self._text(best.tokens), turn, best.score, prompt_tokens)
 
     async def complete(self, request: ChatRequest) -> ChatReply:
         """A turn whose calls cannot be read comes back as plain words. Raises ModelError."""
@@ -153,12 +139,27 @@ class HfModel:
         return ChatReply(message, reason, result.prompt_tokens, len(result.tokens))
 
 
-def _sampling(request: Request, attempt: int) -> Sampling:
-    """As asked at first; later hotter, and with another seed each time."""
-    sampling = request.sampling
-    if attempt:
-        return replace(sampling, temperature=max(_HEAT, sampling.temperature), seed=sampling.seed + attempt)
-    return sampling if sampling.temperature > 0 else replace(sampling, seed=0)
+class _Unreadable(ParsedTurn):
+    """A turn that ended but whose calls are malformed."""
+
+
+def _doubt(request: Request, turn: ParsedTurn) -> float:
+    """Without end for a turn that must not come out; any other is taken as the model means it."""
+    barred = isinstance(turn, _Unreadable) or _identity_of(turn) in request.avoid
+    return math.inf if barred or (request.doubt is not None and request.doubt(turn) == math.inf) else 0.0
+
+
+def _usable(ending: Ending, request: Request) -> bool:
+    turn = ending.turn
+    return turn is not None and not isinstance(turn, _Unreadable) and _identity_of(turn) not in request.avoid
+
+
+def _score(ending: Ending) -> float:
+    return ending.score
+
+
+def _identity_of(turn: ParsedTurn) -> tuple[int, ...]:
+    return _identity(turn.content, [(call.name, call.arguments) for call in turn.calls])
 
 
 def _identity(content: str, calls: Sequence[tuple[str, Any]]) -> tuple[int, ...]:

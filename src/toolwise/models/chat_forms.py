@@ -244,14 +244,24 @@ class ChatForm:
     @cached_property
     def stop_ids(self) -> tuple[int, ...]:
         """Ids of the tokens that end a turn, the tokenizer's end of sequence among them."""
-        found = {self.tokenizer.eos_token_id}
-        for index in (1, 3):
-            messages, tools = self.prepare(_PROBE[: index + 1], [_PROBE_TOOL])
-            text = self.render(messages, tools).rstrip()
-            ending = next((special for special in self.specials if text.endswith(special)), None)
-            if ending is not None:
-                found.add(self.tokenizer.convert_tokens_to_ids(ending))
+        found = {self.tokenizer.eos_token_id, self._end_id(1), self._end_id(3)}
         return tuple(sorted(token for token in found if token is not None))
+
+    @cached_property
+    def turn_end_id(self) -> int:
+        """Id of the token that the template writes after a turn with calls."""
+        end = self._end_id(1)
+        return self.stop_ids[0] if end is None else end
+
+    def _end_id(self, index: int) -> int | None:
+        """The special token that ends the probe's turn `index`; none if there is none."""
+        messages, tools = self.prepare(_PROBE[: index + 1], [_PROBE_TOOL])
+        text = self.render(messages, tools).rstrip()
+        ending = next((special for special in self.specials if text.endswith(special)), None)
+        if ending is None:
+            return None
+        found = self.tokenizer.convert_tokens_to_ids(ending)
+        return found if isinstance(found, int) else None
 
     @property
     def pad_id(self) -> int:
@@ -261,7 +271,11 @@ class ChatForm:
 
     def read(self, text: str) -> ParsedTurn:
         """An assistant's turn as the model wrote it. Raises ValueError if a call in it is malformed."""
+        return read_turn(self.without_end(text))
+
+    def without_end(self, text: str) -> str:
+        """An assistant's turn without the special tokens that end it."""
         text = text.rstrip()
         while (ending := next((special for special in self.specials if text.endswith(special)), None)) is not None:
             text = text[: -len(ending)].rstrip()
-        return read_turn(text)
+        return text

@@ -20,22 +20,21 @@ from toolwise.models.open_models import COMPACT
 from toolwise.pipelines.assemble import Closer, build_world, close_all
 from toolwise.pipelines.evaluate import Attempt, attempt_all
 from toolwise.pipelines.worlds import WorldConfig
-from toolwise.ports import Policy, Sampling, Step, Turn
+from toolwise.ports import Policy, Step, Turn
 from toolwise.search import SearchConfig, Strategy
 from toolwise.training.llm.episodes import Episode, PlayerOf, WrittenTurn
 from toolwise.training.llm.rewards import UNKNOWN, Evidence, Made, reward_parts
-from toolwise.types import BlueprintCall, ChatMessage, Outcome, StopReason, Task, content_key
+from toolwise.types import BlueprintCall, ChatMessage, Outcome, StopReason, Task
 
 
 class FirstAttempt(HfModel):
-    """Keeps what was written first, readable or not: writing anew would hide what a turn deserves."""
+    """Keeps what was written first, readable or not: writing anew would hide what a turn deserves.
 
-    def _judge(self, one: Any, row: Sequence[int]) -> None:
-        super()._judge(one, row)
-        if one.best is None:
-            end = next((place for place, token in enumerate(row) if token in self.form.stop_ids), len(row) - 1)
-            one.best = Written(tuple(row[: end + 1]), one.first or "", None, 0.0, len(one.prompt))
-            one.too_long = True  # so that it is not tried again
+    Nothing limits it, and nothing that was read is kept: the model's weights change between two plays.
+    """
+
+    def __init__(self, source: Any, *, batch: int = 16) -> None:
+        super().__init__(source, batch=batch, constrained=False, again=False, most_bytes=0)
 
 
 class DrawnTurns:
@@ -43,13 +42,11 @@ class DrawnTurns:
 
     def __init__(self, model: LocalModel | FirstAttempt) -> None:
         self._model = model
-        self._seed = 0
         self.turns: dict[int, WrittenTurn] = {}
         """By the seed of the request, which no two have in common."""
 
-    def begin(self, seed: int) -> None:
-        """Forget what was written; the same seed draws the same turns."""
-        self._seed = seed
+    def begin(self) -> None:
+        """Forget what was written."""
         self.turns.clear()
 
     def turn_tokens(self, message: ChatMessage) -> tuple[int, ...]:
@@ -58,17 +55,11 @@ class DrawnTurns:
 
     def write(self, requests: Sequence[Request]) -> list[Written]:
         """A turn for each request."""
-        drawn = [replace(one, sampling=self._sampling(one), avoid=frozenset(), doubt=None) for one in requests]
+        drawn = [replace(one, avoid=frozenset(), doubt=None) for one in requests]
         written = self._model.write(drawn)
         for request, result in zip(requests, written, strict=True):
             self.turns[request.sampling.seed] = self._turn(request, result)
         return written
-
-    def _sampling(self, request: Request) -> Sampling:
-        if isinstance(self._model, FirstAttempt):  # which draws only those in one batch that have one seed
-            seed = int(content_key(self._seed, len(request.messages))[:12], 16)
-            return replace(request.sampling, seed=seed)
-        return request.sampling
 
     def _turn(self, request: Request, written: Written) -> WrittenTurn:
         if isinstance(self._model, FirstAttempt):
@@ -143,7 +134,7 @@ class _Player:
         self._rollouts, self._drawn, self._max_tokens, self._most = rollouts, drawn, max_tokens, most
 
     def play(self, keys: Sequence[str], seed: int) -> list[Episode]:
-        self._drawn.begin(seed)
+        self._drawn.begin()
         return self._rollouts.run(self._play(keys, seed))
 
     async def _play(self, keys: Sequence[str], seed: int) -> list[Episode]:
