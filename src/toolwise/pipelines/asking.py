@@ -8,7 +8,7 @@ import heapq
 import os
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -111,7 +111,7 @@ class Session(Generic[JobT]):
         if size is not None:
             wanted = largest_first(wanted, size)
         with rare_collections(), self.context.run.grouped() as commit:
-            working = asyncio.gather(*(self._worker(rows, wanted, work, model) for _ in range(workers)))
+            working = asyncio.ensure_future(self._working(workers, lambda: self._worker(rows, wanted, work, model)))
             ticking = asyncio.ensure_future(self._tick(commit))
             try:
                 await _first(working, ticking)  # `ticking` only ends where the records cannot be written
@@ -124,6 +124,18 @@ class Session(Generic[JobT]):
         if self.stopped is not None and not isinstance(self.stopped, BudgetSpentError) and not self._done:
             raise self.stopped
         self.context.observer(self.event(over=True))
+
+    async def _working(self, count: int, worker: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """So many workers, begun one by one: the first requests are on their way while later ones are prepared."""
+        begun: list[asyncio.Task[None]] = []
+        try:
+            for _ in range(count):
+                begun.append(asyncio.create_task(worker()))
+                await asyncio.sleep(0)
+            await asyncio.gather(*begun)
+        finally:
+            for task in begun:
+                task.cancel()
 
     async def _worker(self, rows: Rows, jobs: Iterator[tuple[str, JobT]], work: Work[JobT], model: ChatModel) -> None:
         for key, job in jobs:

@@ -28,6 +28,7 @@ from toolwise.ports import ChatModel, Policy, Step, Turn, World
 from toolwise.search import SearchConfig, search
 from toolwise.store import Row, Rows, RowStatus
 from toolwise.types import Json, StopReason, Task, Trajectory
+from toolwise.values.pools import load_pools
 
 SOLVE = "solve"
 
@@ -170,6 +171,7 @@ async def solve_here(session: Session[Task], rows: Rows, tasks: Path, job: Solve
         effects = Effects(session.context.run.journal, session.meter)
         world = build_world(job.teacher.world, catalog, session.closers, effects=effects)
         solver = TaskSolver(policy_of(model, job.teacher), world, catalog, job.search)
+        load_pools()
 
         async def work(task: Task, _: ChatModel) -> Row:
             row = await solver.solve(task)

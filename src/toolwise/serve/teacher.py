@@ -23,6 +23,7 @@ from toolwise.config import Config
 from toolwise.errors import MissingExtraError
 from toolwise.llm.limits import TokenBucket
 from toolwise.llm.wire import message_json
+from toolwise.pipelines.asking import rare_collections
 from toolwise.serve.listening import address_of, listen
 from toolwise.serve.teacher_answers import EmbeddedTeacher, read_conversation
 from toolwise.serve.teacher_faults import FaultPlan, TeacherFault
@@ -289,7 +290,8 @@ async def _serve(server: TeacherServer, listening: socket.socket, ready: Callabl
     await runner.setup()
     try:
         await web.SockSite(runner, listening, backlog=1024).start()
-        ready()
-        await stop.wait()
+        with rare_collections():
+            ready()
+            await stop.wait()
     finally:
         await runner.cleanup()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,9 @@ class TaskBook:
         for line in self._file:
             self._at.setdefault(content_key(orjson.loads(line)["instruction"]), at)
             at += len(line)
+        self._file.seek(0)
+        for line in islice(self._file, _REMEMBERED):  # now, so that no caller waits for it
+            self._prepared(Task.model_validate_json(line))
 
     def __len__(self) -> int:
         return len(self._at)
@@ -168,10 +172,12 @@ class TaskBook:
         if at is None:
             return None
         self._file.seek(at)
-        task = Task.model_validate_json(self._file.readline())
+        return self._prepared(Task.model_validate_json(self._file.readline()))
+
+    def _prepared(self, task: Task) -> tuple[Task, tuple[Tool, ...], Offer]:
         tools = tuple(self._catalog.tool(tool_id) for tool_id in task.candidates)
         ready = (task, tools, Offer(tools))
-        self._ready[instruction] = ready
+        self._ready[task.instruction] = ready
         if len(self._ready) > _REMEMBERED:
             self._ready.popitem(last=False)
         return ready

@@ -25,6 +25,8 @@ CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value BLOB NOT NULL) WI
 CREATE TABLE IF NOT EXISTS stages (name TEXT PRIMARY KEY, seconds REAL NOT NULL, summary BLOB) WITHOUT ROWID;
 """
 _CACHE_KIB = 32 * 1024
+_CHECKPOINT_PAGES = 8 * 1024
+"""Pages of the log (32 MB) after which it goes into the database, with a wait for the disk: rarely."""
 
 
 class Database:
@@ -42,6 +44,7 @@ class Database:
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=NORMAL")
             self._connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+            self._connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
             self._connection.executescript(_TABLES)
             if "scope" not in {name for _, name, *_ in self._connection.execute("PRAGMA table_info(effects)")}:
                 self._connection.execute("ALTER TABLE effects ADD COLUMN scope TEXT NOT NULL DEFAULT ''")

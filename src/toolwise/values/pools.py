@@ -101,6 +101,12 @@ def pool(provider: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value for value in drawn if len(value) <= 40 and "\n" not in value and value.isascii()))
 
 
+def load_pools() -> None:
+    """Draw all pools now, in a third of a second, rather than one by one while others wait for answers."""
+    for provider in _SIZES:
+        pool(provider)
+
+
 def pick(rng: random.Random, values: tuple[str, ...]) -> str:
     """One of the values."""
     return values[int(rng.random() * len(values))]
