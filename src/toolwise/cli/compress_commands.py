@@ -10,6 +10,21 @@ import typer
 from toolwise.cli.options import AsJson, Seed
 from toolwise.cli.output import emit
 from toolwise.cli.progress import ProgressView
+from toolwise.cli.teacher_options import (
+    EMBEDDED,
+    ApiKeyEnv,
+    BaseUrls,
+    CatalogTeacher,
+    Endpoints,
+    MaxCalls,
+    MaxCost,
+    MaxTokens,
+    Models,
+    PriceIn,
+    PriceOut,
+    catalog_teacher_of,
+    render_usage,
+)
 from toolwise.types import Json
 
 
@@ -20,26 +35,28 @@ def register(group: typer.Typer) -> None:
 
 def compress(
     catalog: Annotated[Path, typer.Argument(help="A catalog made by `toolwise catalog import`.")],
-    teacher: Annotated[bool, typer.Option("--teacher", help="Let a language model choose the keys.")] = False,
-    base_url: Annotated[str, typer.Option("--base-url", help="The teacher's OpenAI-compatible endpoint.")] = "",
-    model: Annotated[str, typer.Option("--model", help="The teacher's name there.")] = "",
-    api_key_env: Annotated[
-        str, typer.Option("--api-key-env", help="The variable that holds the key.")
-    ] = "OPENAI_API_KEY",
+    teacher: CatalogTeacher = EMBEDDED,
+    base_url: BaseUrls = None,
+    model: Models = None,
+    endpoints: Endpoints = None,
+    api_key_env: ApiKeyEnv = "OPENAI_API_KEY",
+    price_in: PriceIn = None,
+    price_out: PriceOut = None,
+    max_calls: MaxCalls = None,
+    max_tokens: MaxTokens = None,
+    max_cost: MaxCost = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Write, for each tool, which keys of a long answer to keep; worlds apply it beyond a number of tokens."""
+    asked = catalog_teacher_of(teacher, locals())
     from toolwise.pipelines.compress import compress_catalog, compress_with_teacher
-    from toolwise.pipelines.teacher_verbs import endpoints_from
 
     with ProgressView() as view:
-        if teacher:
-            addresses, models = [base_url] if base_url else [], [model] if model else []
-            endpoint = endpoints_from(None, addresses, models, (None, None), key_env=api_key_env)[0]
-            document = compress_with_teacher(catalog, endpoint, seed=seed, observer=view)
-        else:
+        if asked is None:
             document = compress_catalog(catalog, view)
+        else:
+            document = compress_with_teacher(catalog, asked, seed=seed, observer=view)
     emit(document, as_json, _render)
 
 
@@ -50,4 +67,4 @@ def _render(document: Json) -> str:
     lines += [f"  by {source}: {count:,}" for source, count in document["by"].items() if count]
     instead = document["schema_instead_of_teacher"]
     lines += [f"  by schema because of {why}: {count:,}" for why, count in instead.items()]
-    return "\n".join(lines)
+    return "\n".join([*lines, *render_usage(document)])

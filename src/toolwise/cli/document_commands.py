@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from toolwise.cli.export_commands import CatalogArgument, ToolsetOption
 from toolwise.cli.options import AsJson, Out, Seed
-from toolwise.cli.output import emit, fail
+from toolwise.cli.output import emit
 from toolwise.cli.progress import ProgressView
+from toolwise.cli.teacher_options import (
+    EMBEDDED,
+    ApiKeyEnv,
+    BaseUrls,
+    CatalogTeacher,
+    Endpoints,
+    MaxCalls,
+    MaxCost,
+    MaxTokens,
+    Models,
+    PriceIn,
+    PriceOut,
+    catalog_teacher_of,
+    render_usage,
+)
 from toolwise.types import Json
 
-if TYPE_CHECKING:
-    from toolwise.llm.endpoint import EndpointConfig
-
-EMBEDDED, LLM = "embedded", "llm"
 SHOWN = 5
-
-TeacherOption = Annotated[str, typer.Option("--teacher", help="embedded (no model is asked) or llm.")]
-BaseUrl = Annotated[str, typer.Option("--base-url", help="The teacher's OpenAI-compatible endpoint.")]
-Model = Annotated[str, typer.Option("--model", help="The teacher's name there.")]
-KeyVariable = Annotated[str, typer.Option("--api-key-env", help="The variable that holds the key.")]
 
 
 def register(group: typer.Typer) -> None:
@@ -32,67 +38,66 @@ def register(group: typer.Typer) -> None:
     group.command("dedupe")(dedupe)
 
 
-def _endpoint(teacher: str, base_url: str, model: str, key_env: str) -> EndpointConfig | None:
-    """The teacher's endpoint; none for the embedded teacher."""
-    if teacher == EMBEDDED:
-        return None
-    if teacher != LLM:
-        fail(f"unknown --teacher {teacher!r}; choose {EMBEDDED} or {LLM}", 2)
-    from toolwise.pipelines.teacher_verbs import endpoints_from
-
-    if not base_url or not model:
-        fail("--teacher llm needs --base-url and --model, such as --base-url http://localhost:8000/v1 --model NAME", 2)
-    return endpoints_from(None, [base_url], [model], (None, None), key_env=key_env)[0]
-
-
 def document(
     catalog: CatalogArgument,
     toolset: ToolsetOption = None,
-    teacher: TeacherOption = EMBEDDED,
+    teacher: CatalogTeacher = EMBEDDED,
     out: Annotated[
         Path | None, typer.Option("--out", help="A new catalog with the documentation; beside the old one by default.")
     ] = None,
-    base_url: BaseUrl = "",
-    model: Model = "",
-    api_key_env: KeyVariable = "OPENAI_API_KEY",
+    base_url: BaseUrls = None,
+    model: Models = None,
+    endpoints: Endpoints = None,
+    api_key_env: ApiKeyEnv = "OPENAI_API_KEY",
+    price_in: PriceIn = None,
+    price_out: PriceOut = None,
+    max_calls: MaxCalls = None,
+    max_tokens: MaxTokens = None,
+    max_cost: MaxCost = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Write ToolAlpaca's standard documentation: introduction, functions, OpenAPI document, plain language."""
+    asked = catalog_teacher_of(teacher, locals())
     from toolwise.pipelines.document import document_catalog, document_with_teacher
 
-    endpoint = _endpoint(teacher, base_url, model, api_key_env)
     with ProgressView() as view:
-        if endpoint is None:
+        if asked is None:
             made = document_catalog(catalog, out, toolset or (), view)
         else:
-            made = document_with_teacher(catalog, endpoint, out, toolset or (), seed=seed, observer=view)
+            made = document_with_teacher(catalog, asked, out, toolset or (), seed=seed, observer=view)
     emit(made, as_json, _render_document)
 
 
 def group_(
     catalog: CatalogArgument,
     out: Out,
-    teacher: TeacherOption = EMBEDDED,
+    teacher: CatalogTeacher = EMBEDDED,
     categories: Annotated[int, typer.Option("--categories", min=0, help="How many; 0 to choose by size.")] = 0,
     collections: Annotated[int, typer.Option("--collections", min=0, help="How many; 0 to choose by size.")] = 0,
     everything: Annotated[bool, typer.Option("--all", help="Also toolsets that have a category already.")] = False,
-    base_url: BaseUrl = "",
-    model: Model = "",
-    api_key_env: KeyVariable = "OPENAI_API_KEY",
+    base_url: BaseUrls = None,
+    model: Models = None,
+    endpoints: Endpoints = None,
+    api_key_env: ApiKeyEnv = "OPENAI_API_KEY",
+    price_in: PriceIn = None,
+    price_out: PriceOut = None,
+    max_calls: MaxCalls = None,
+    max_tokens: MaxTokens = None,
+    max_cost: MaxCost = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Give categories and collections to toolsets that have none."""
+    asked = catalog_teacher_of(teacher, locals())
     from toolwise.pipelines.grouping import group_catalog, group_with_teacher
 
     settings = {"categories": categories, "collections": collections, "everything": everything, "seed": seed}
-    endpoint = _endpoint(teacher, base_url, model, api_key_env)
     with ProgressView() as view:
-        if endpoint is None:
+        if asked is None:
             made = group_catalog(catalog, out, settings, view)
         else:
-            made = group_with_teacher(catalog, out, endpoint, settings, view)
+            made = group_with_teacher(catalog, out, asked, settings, view)
     emit(made, as_json, _render_group)
 
 
@@ -121,7 +126,7 @@ def _render_document(made: Json) -> str:
         lines.append(f"{made['questions']:,} questions to the teacher, {made['tools_written']:,} tools written")
     lines += [f"failed, {reason.replace('_', ' ')}: {count:,}" for reason, count in made["failed"].items()]
     lines += [f"  {one['toolset']}: {one['detail']}" for one in made["failures"][:SHOWN]]
-    return "\n".join(lines)
+    return "\n".join([*lines, *render_usage(made)])
 
 
 def _render_group(made: Json) -> str:
@@ -132,7 +137,7 @@ def _render_group(made: Json) -> str:
     lines += [f"  {name}: {count:,}" for name, count in made["categories"].items()]
     for why, count in made["clusters_instead_of_teacher"].items():
         lines.append(f"by clusters because of {why.replace('_', ' ')}: {count:,}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *render_usage(made)])
 
 
 def _render_dedupe(made: Json) -> str:

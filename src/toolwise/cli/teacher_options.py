@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from toolwise.cli.output import fail
 from toolwise.types import Json
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ MaxCost = Annotated[float | None, typer.Option("--max-cost", min=0, help="A hard
 MaxMinutes = Annotated[float | None, typer.Option("--max-minutes", min=0, help="Of this session.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only estimate calls, tokens and price.")]
 
+EMBEDDED, LLM = "embedded", "llm"
+CatalogTeacher = Annotated[str, typer.Option("--teacher", help="embedded (no model is asked) or llm.")]
+
 _ENDPOINT = ("concurrency", "requests_per_minute", "tokens_per_minute")
 _BUDGET = ("max_calls", "max_tokens", "max_cost", "max_minutes")
 
@@ -54,6 +58,30 @@ def teacher_of(given: Mapping[str, Any]) -> Teacher:
     )
     chat = {"temperature": given["temperature"], "max_tokens_per_call": given["max_tokens_per_call"]}
     return teacher_from(endpoints, chat=chat, budget={name: given[name] for name in _BUDGET})
+
+
+def catalog_teacher_of(teacher: str, given: Mapping[str, Any]) -> Teacher | None:
+    """The teacher of a command over a catalog, which has few of the options; none for the embedded one."""
+    if teacher == EMBEDDED:
+        return None
+    if teacher != LLM:
+        fail(f"unknown --teacher {teacher!r}; choose {EMBEDDED} or {LLM}", 2)
+    from toolwise.pipelines.teacher_verbs import endpoints_from, teacher_from
+
+    urls, models, prices = given["base_url"] or [], given["model"] or [], (given["price_in"], given["price_out"])
+    endpoints = endpoints_from(given["endpoints"], urls, models, prices, key_env=given["api_key_env"])
+    return teacher_from(endpoints, chat={}, budget={name: given.get(name) for name in _BUDGET})
+
+
+def render_usage(document: Json) -> list[str]:
+    """What all runs over a catalog asked its teacher, in lines; none where it was not asked."""
+    usage = document.get("usage")
+    if not usage:
+        return []
+    tokens = usage["prompt_tokens"] + usage["completion_tokens"]
+    cost = "price unknown" if usage["cost"] is None else f"cost {usage['cost']:.4f}"
+    lines = [f"calls for this catalog: {usage['calls']:,}, tokens: {tokens:,}, {cost}"]
+    return lines + [f"note: {text} ({count:,})" for text, count in document["notices"].items()]
 
 
 def render_estimate(document: Json) -> str:

@@ -34,12 +34,13 @@ class BudgetMeter:
     So the limits hold at every moment, as far as the estimate of a prompt's tokens does.
     """
 
-    def __init__(self, budget: Budget, spent: Usage | None = None) -> None:
-        """`spent` is what earlier sessions used."""
+    def __init__(self, budget: Budget, spent: Usage | None = None, *, again: str = "run again with --resume") -> None:
+        """`spent` is what earlier sessions used; `again` is how to go on under a larger budget."""
         self.used = spent or Usage()
         self.session = Usage()
         self.notices: dict[str, int] = {}
         self._budget = budget
+        self._again = again
         self._limited = any(limit is not None for limit in budget.model_dump().values())
         self._pending = Usage()
         self._settled = asyncio.Event()
@@ -51,7 +52,7 @@ class BudgetMeter:
             return
         while (problem := self._problem(estimate)) is not None:
             if not self._pending.calls or "minutes" in problem:
-                raise BudgetSpentError(f"{problem}; raise it and run again with --resume")
+                raise BudgetSpentError(f"{problem}; raise it and {self._again}")
             self._settled.clear()
             await self._settled.wait()
         self._pending += estimate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from pathlib import Path
 
 import orjson
@@ -12,8 +12,9 @@ import orjson
 from toolwise.catalog import CatalogFile, open_catalog
 from toolwise.errors import ModelError, ToolwiseError
 from toolwise.files import write_lines
-from toolwise.llm.endpoint import EndpointConfig, EndpointModel
 from toolwise.pipelines.assemble import simulated_world
+from toolwise.pipelines.catalog_teacher import ask_for_catalog
+from toolwise.pipelines.teacher import Teacher
 from toolwise.ports import ChatModel, Observer, Progress, silent
 from toolwise.types import Catalog, Json, Task, Tool, ToolCall, Toolset, WorldSpec
 from toolwise.values import ValueGenerator
@@ -30,19 +31,13 @@ def compress_catalog(catalog: Path, observer: Observer = silent) -> Json:
     return _write(opened, _schema_rules(opened, observer), {})
 
 
-def compress_with_teacher(
-    catalog: Path, endpoint: EndpointConfig, *, seed: int = 0, observer: Observer = silent
-) -> Json:
-    """As `compress_catalog`, the keys chosen by the model behind an endpoint. Raises ConfigError besides."""
+def compress_with_teacher(catalog: Path, teacher: Teacher, *, seed: int = 0, observer: Observer = silent) -> Json:
+    """As `compress_catalog`, the keys chosen by a teacher. Raises ConfigError and BudgetSpentError besides."""
 
-    async def run() -> Json:
-        model = EndpointModel(endpoint)
-        try:
-            return await compress_catalog_with(catalog, model, seed=seed, observer=observer)
-        finally:
-            await model.close()
+    def work(model: ChatModel) -> Awaitable[Json]:
+        return compress_catalog_with(catalog, model, seed=seed, observer=observer)
 
-    return asyncio.run(run())
+    return ask_for_catalog(open_catalog(catalog).folder, teacher, work)
 
 
 async def compress_catalog_with(catalog: Path, model: ChatModel, *, seed: int = 0, observer: Observer = silent) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -21,8 +21,10 @@ from toolwise.catalog.documentation.teaching import improve_toolset, teacher_key
 from toolwise.catalog.rewriting import rewrite_catalog
 from toolwise.errors import ConfigError, ModelError, UserError
 from toolwise.files import write_lines
-from toolwise.llm.endpoint import EndpointConfig, EndpointModel
+from toolwise.pipelines.catalog_teacher import ask_for_catalog
 from toolwise.pipelines.export import chosen_names
+from toolwise.pipelines.journalled import JournalledModel
+from toolwise.pipelines.teacher import Teacher
 from toolwise.ports import ChatModel, Observer, Progress, silent
 from toolwise.types import Json, Toolset
 
@@ -91,25 +93,19 @@ def _composed(toolset: Toolset) -> _Outcome:
 
 def document_with_teacher(
     catalog: Path,
-    endpoint: EndpointConfig,
+    teacher: Teacher,
     out: Path | None = None,
     toolsets: Sequence[str] = (),
     *,
     seed: int = 0,
     observer: Observer = silent,
 ) -> Json:
-    """As `document_catalog`, the texts by the model behind an endpoint. Raises ConfigError and ModelError besides."""
+    """As `document_catalog`, the texts by a teacher. Raises ConfigError, ModelError and BudgetSpentError besides."""
 
-    async def run() -> Json:
-        model = EndpointModel(endpoint)
-        try:
-            return await document_catalog_with(
-                catalog, model, out, toolsets, seed=seed, name=endpoint.model, observer=observer
-            )
-        finally:
-            await model.close()
+    def work(model: JournalledModel) -> Awaitable[Json]:
+        return document_catalog_with(catalog, model, out, toolsets, seed=seed, name=model.name, observer=observer)
 
-    return asyncio.run(run())
+    return ask_for_catalog(open_catalog(catalog).folder, teacher, work)
 
 
 async def document_catalog_with(

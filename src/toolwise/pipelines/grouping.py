@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,8 @@ from toolwise.catalog.grouping import (
 from toolwise.catalog.grouping_teacher import group_with
 from toolwise.catalog.rewriting import rewrite_catalog
 from toolwise.config import parse_config
-from toolwise.llm.endpoint import EndpointConfig, EndpointModel
+from toolwise.pipelines.catalog_teacher import ask_for_catalog
+from toolwise.pipelines.teacher import Teacher
 from toolwise.ports import ChatModel, Observer, Progress, silent
 from toolwise.types import Json
 
@@ -39,20 +39,16 @@ def group_catalog(
 def group_with_teacher(
     catalog: Path,
     out: Path,
-    endpoint: EndpointConfig,
+    teacher: Teacher,
     settings: Mapping[str, Any] | None = None,
     observer: Observer = silent,
 ) -> Json:
-    """As `group_catalog`, by the model behind an endpoint. Raises ModelError besides."""
+    """As `group_catalog`, by a teacher. Raises ModelError and BudgetSpentError besides."""
 
-    async def run() -> Json:
-        model = EndpointModel(endpoint)
-        try:
-            return await group_catalog_with(catalog, out, model, settings, observer)
-        finally:
-            await model.close()
+    def work(model: ChatModel) -> Awaitable[Json]:
+        return group_catalog_with(catalog, out, model, settings, observer)
 
-    return asyncio.run(run())
+    return ask_for_catalog(open_catalog(catalog).folder, teacher, work)
 
 
 async def group_catalog_with(
