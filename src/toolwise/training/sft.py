@@ -11,7 +11,7 @@ import gc
 import os
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional
 
-from toolwise.errors import DataError
+from toolwise.errors import DataError, boundary
 from toolwise.files import write_json, write_lines
 from toolwise.models.chat import Part, render
-from toolwise.models.folder import ModelSize, new_model, save_model, save_untrained
+from toolwise.models.folder import ModelSize, load_model, new_model, save_model, save_untrained
 from toolwise.models.modeling_toolwise import ToolwiseForCausalLM, count_parameters
 from toolwise.models.tokenizer import train_tokenizer
 from toolwise.ports import Observer, Progress, silent
@@ -81,6 +81,8 @@ class Given:
     """In place of one made from the examples: models that are compared must count tokens alike."""
     first: Sequence[SFTExample] = ()
     """Examples of a stage of their own, before all others (`first_stage` says for how long)."""
+    base: Path | None = None
+    """A compact model of the same sizes and the same tokenizer, whose weights to begin with."""
 
 
 _NOTHING = Given()
@@ -150,7 +152,9 @@ class _Data:
     dev: list[Encoded]
     too_long: int
     keys: list[str]
-    """Of all training examples, in order."""
+    """Of all training examples, in order, and of the weights to begin with."""
+    base: Mapping[str, torch.Tensor] | None = None
+    """Weights to begin with."""
 
 
 class _Trainer:
@@ -158,6 +162,9 @@ class _Trainer:
         self.data, self.out, self.config, self.observer = data, out, config, observer
         size = ModelSize(config.width, config.layers, config.heads, 4 * config.width)
         self.model: ToolwiseForCausalLM = new_model(self.data.tokenizer, size, config.seed)
+        if data.base is not None:
+            with boundary(DataError, "the base model is of other sizes or of another tokenizer"):
+                self.model.load_state_dict(data.base)
         self.optimiser = Optimiser(self.model, config.learning_rate, config.learning_rate)
         self.streams = {stream.name: stream for stream in _streams(self.data, config)}
         settings = config.model_dump(mode="json", exclude={"minutes", "threads", "checkpoint_seconds"})
@@ -282,7 +289,10 @@ def _prepare(
     real, first = short(train), short(given.first)
     left_out = len(train) + len(given.first) - len(real) - len(first)
     keys = [example.key for example in (*train, *given.first)]
-    return _Data(tokenizer, real, first, short(list(dev[: config.dev_examples])), left_out, keys)
+    base = None if given.base is None else load_model(given.base)[0].state_dict()
+    if base is not None:
+        keys.append(content_key("base", [[name, float(value.double().sum())] for name, value in base.items()]))
+    return _Data(tokenizer, real, first, short(list(dev[: config.dev_examples])), left_out, keys, base)
 
 
 def corpus_tokenizer(examples: Sequence[SFTExample], vocabulary: int) -> PreTrainedTokenizerFast:

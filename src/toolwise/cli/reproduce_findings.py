@@ -1,0 +1,80 @@
+"""`toolwise reproduce diversity|retrieval|all`: published findings, measured on the reader's own machine."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from toolwise.cli.options import AsJson, Out, Workers
+from toolwise.cli.output import emit
+from toolwise.cli.progress import ProgressView
+from toolwise.types import Json
+
+Quick = Annotated[bool, typer.Option("--quick", help="Small enough for some minutes on four cores.")]
+Catalog = Annotated[
+    Path | None, typer.Option("--catalog", help="Your catalog; without it the embedded real documents are taken.")
+]
+
+
+def register(group: typer.Typer) -> None:
+    """Add the commands to the group `reproduce`."""
+    group.command("diversity")(diversity)
+    group.command("retrieval")(retrieval)
+
+
+def command_line() -> str:
+    """What the user typed."""
+    return " ".join(["toolwise", *sys.argv[1:]])
+
+
+def render_findings(document: Json, out: str) -> str:
+    """The findings, one a line, and where the page lies."""
+    lines = [f"{f['verdict']}: {f['claim']}: {f['measured']}" for f in document["findings"]]
+    lines += [f"failed: {key}: {why}" for key, why in document["failed"].items()]
+    return "\n".join([*lines, f"-> {out}"])
+
+
+def diversity(
+    out: Out,
+    quick: Quick = False,
+    catalog: Catalog = None,
+    seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Draws of the training toolsets.")] = None,
+    toolsets: Annotated[
+        list[int] | None, typer.Option("--toolsets", min=1, help="A number of training toolsets; repeat it.")
+    ] = None,
+    workers: Workers = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Train on few and on many toolsets, with as many instances and tokens, and test on unseen ones."""
+    from toolwise.pipelines.reproduce.diversity import diversity_experiment, reproduce_diversity
+
+    config = diversity_experiment(quick, seeds, toolsets or ())
+    with ProgressView() as view:
+        document = reproduce_diversity(
+            config, out, command=command_line(), catalog=catalog, workers=workers, observer=view
+        )
+    emit(document, as_json, lambda result: render_findings(result, str(out)))
+
+
+def retrieval(
+    out: Out,
+    quick: Quick = False,
+    catalog: Catalog = None,
+    pools: Annotated[
+        list[int] | None, typer.Option("--pool", min=1, help="A number of tools to search in; repeat it.")
+    ] = None,
+    workers: Workers = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Search with BM25, an untrained and a trained encoder, and fused, over pools up to the whole catalog."""
+    from toolwise.pipelines.reproduce.retrieval import reproduce_retrieval, retrieval_experiment
+
+    config = retrieval_experiment(quick, pools or ())
+    with ProgressView() as view:
+        document = reproduce_retrieval(
+            config, out, command=command_line(), catalog=catalog, workers=workers, observer=view
+        )
+    emit(document, as_json, lambda result: render_findings(result, str(out)))
