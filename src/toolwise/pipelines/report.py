@@ -68,7 +68,7 @@ def write_reports(
     """
     target = out or (paths[0] / PAGE_FILE if len(paths) == 1 and paths[0].is_dir() else Path(PAGE_FILE))
     kind = _format(target)
-    runs = read_runs(paths, seed=seed, observer=observer)
+    runs = read_runs(paths, observer=observer)
     document = document_of(runs, near=target.parent, seed=seed)
     result = {**(runs[0].record["result"] if len(runs) == 1 and runs[0].record else {}), **summary(document)}
     if kind is ReportFormat.HTML:

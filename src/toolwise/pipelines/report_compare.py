@@ -80,14 +80,14 @@ def _names(groups: Sequence[tuple[Run, Group]]) -> list[str]:
 
 
 def _rate(rows: Sequence[Row], seed: int) -> Metric:
-    return mean_with_interval([float(row.passed) for row in rows], [row.cluster for row in rows], seed=seed)
+    return mean_with_interval([row.value for row in rows], [row.cluster for row in rows], seed=seed)
 
 
 def _costs(rows: Sequence[Row]) -> dict[str, Cost]:
     found: dict[str, Cost] = {}
     for name in dict.fromkeys(name for row in rows for name in row.costs):
         known = [row for row in rows if name in row.costs]
-        spent, solved = sum(row.costs[name] for row in known), sum(row.passed for row in known)
+        spent, solved = sum(row.costs[name] for row in known), sum(row.value for row in known)
         found[name] = Cost(mean=spent / len(known), n=len(known), per_solved=spent / solved if solved else None)
     return found
 
@@ -119,9 +119,7 @@ def _against_first(found: Sequence[Entry], seed: int) -> list[Entry]:
     for entry in others:
         shared = [row for key, row in entry.rows.items() if key in first.rows]
         if shared:
-            pairs = [
-                Pair(cluster=r.cluster, left=float(r.passed), right=float(first.rows[r.id].passed)) for r in shared
-            ]
+            pairs = [Pair(cluster=r.cluster, left=r.value, right=first.rows[r.id].value) for r in shared]
             compared[entry.contender.key] = compare(pairs, seed=seed)
     adjusted = holm({key: result.p_clustered for key, result in compared.items()})
     placed = [first]

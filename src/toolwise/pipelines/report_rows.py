@@ -35,11 +35,18 @@ class Row:
     task: Task | None = None
     trajectory: Trajectory | None = None
     verdict: Verdict | None = None
+    score: float | None = None
+    """The share of its repeats that passed, where it was attempted several times."""
     costs: Mapping[str, float] = field(default_factory=dict)
     """What the attempt took: `model_calls`, `tokens`, `seconds`, `money`, as far as it is known."""
     file: Path | None = None
     line: int = 0
     """Where the raw row is, from 1."""
+
+    @property
+    def value(self) -> float:
+        """What the task counts for, in [0, 1]."""
+        return float(self.passed) if self.score is None else self.score
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import orjson
 from pydantic import ValidationError
 
+from toolwise.catalog import open_catalog
 from toolwise.errors import DataError, RunError, ToolwiseError
 from toolwise.files import read_json
+from toolwise.pipelines.assemble import opened_world
 from toolwise.pipelines.corpus import ACCEPTED_TASKS
 from toolwise.pipelines.evaluate import STAGE
 from toolwise.pipelines.report_rows import (
@@ -24,24 +28,29 @@ from toolwise.pipelines.report_rows import (
     read_leniently,
     usable,
 )
-from toolwise.pipelines.rescoring import score_folder
+from toolwise.pipelines.rescoring import CELLS_FOLDER
 from toolwise.pipelines.verbs import INPUTS_FILE, world_of
-from toolwise.ports import Observer, silent
+from toolwise.pipelines.worlds import WorldConfig
+from toolwise.ports import Observer, Progress, silent
 from toolwise.store import RunReader
 from toolwise.types import Check, Json, RejectReason, Task, Trajectory, Verdict
+from toolwise.verification import Verifier
 
 RECORD_FILE = "record.json"
 SCORES_FILE = "scores.json"
+GIVEN = "given"
+"""The candidates that a task names itself."""
 STRATEGIES = ("react", "dfsdt")
+_EVERY = 100
 _COSTS = (MODEL_CALLS, "prompt_tokens", "completion_tokens", "tokens", "seconds", "cost", "money")
 
 
-def read_runs(paths: Sequence[Path], *, seed: int = 0, observer: Observer = silent) -> list[Run]:
+def read_runs(paths: Sequence[Path], *, observer: Observer = silent) -> list[Run]:
     """Every folder or file, each under a name of its own. Raises UserError for one that holds nothing to report."""
     if not paths:
         raise RunError("name at least one folder: of a finished run, of trajectories, or a file of scores")
     names = _names(paths)
-    return [_read(path, name, seed, observer) for path, name in zip(paths, names, strict=True)]
+    return [_read(path, name, observer) for path, name in zip(paths, names, strict=True)]
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
@@ -54,11 +63,11 @@ def _names(paths: Sequence[Path]) -> list[str]:
     return [f"{name} ({number})" for number, name in enumerate(names, 1)]
 
 
-def _read(path: Path, name: str, seed: int, observer: Observer) -> Run:
+def _read(path: Path, name: str, observer: Observer) -> Run:
     if path.is_dir() and (path / RECORD_FILE).is_file():
         return _finished_run(path, name)
     if path.is_dir() and (path / INPUTS_FILE).is_file():
-        return _trajectories_folder(path, name, seed, observer)
+        return _trajectories_folder(path, name, observer)
     file = path / SCORES_FILE if path.is_dir() else path
     if file.is_file():
         return _score_file(file, name)
@@ -187,40 +196,70 @@ def _sampled_groups(samples: Mapping[_Key, tuple[Row, str]]) -> list[Group]:
 # Folders of trajectories ----------------------------------------------------------------------------------------------
 
 
+_Contender = tuple[str, str]
+"""Policy and strategy, as trajectories name them."""
+
+
 @dataclass(slots=True)
 class _Given:
-    """What the files of a folder say about each attempt, beside the trajectory itself."""
+    """What is known of each attempt beside the trajectory itself: a verdict, or a score."""
 
-    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    verdicts: dict[tuple[_Contender, str], Verdict] = field(default_factory=dict)
     scores: dict[str, Json] = field(default_factory=dict)
 
 
-def _trajectories_folder(folder: Path, name: str, seed: int, observer: Observer) -> Run:
-    """Trajectories with their tasks, as `solve`, `verify` and `evaluate run` leave them."""
-    inputs = read_json(folder / INPUTS_FILE)
-    if not isinstance(inputs, dict) or not all(isinstance(inputs.get(n), str) for n in ("tasks", "trajectories")):
-        raise DataError(
-            f"{folder} holds no trajectories yet; solve its tasks first (`toolwise solve {folder} --out …`)"
-        )
+def _trajectories_folder(folder: Path, name: str, observer: Observer) -> Run:
+    """Trajectories with their tasks, as `solve`, `verify` and `evaluate run` leave them: one cell, or many."""
+    inputs = _inputs(folder)
     run = Run(name, folder)
-    tasks = {task.key: task for _, task in read_leniently(Path(inputs["tasks"]), Task, run.left_out)}
-    if not tasks:
-        raise DataError(f"{inputs['tasks']} holds no task that can be read; give a folder with tasks")
-    file = Path(inputs["trajectories"])
-    found = _by_contender(file, tasks, run)
-    given = _given(folder, inputs, run, seed, observer)
-    run.tasks = len(tasks)
-    for (policy, strategy), attempts in (found or {("", ""): {}}).items():
-        rows = tuple(_attempt_row(task, attempts.get(key), given, file) for key, task in tasks.items())
-        run.groups.append(Group(policy or name, strategy, rows))
+    cells = [cell for cell in inputs.get("cells") or () if isinstance(cell, str)]
+    folders = [folder / CELLS_FOLDER / cell for cell in cells] or [folder]
+    for cell in folders:
+        _read_cell(cell, inputs if cell == folder else _inputs(cell), run, observer)
     return run
+
+
+def _inputs(folder: Path) -> dict[str, Json]:
+    inputs = read_json(folder / INPUTS_FILE) if (folder / INPUTS_FILE).is_file() else None
+    if not isinstance(inputs, dict) or not all(isinstance(inputs.get(n), str) for n in ("tasks", "trajectories")):
+        raise DataError(f"{folder} holds no trajectories yet; solve its tasks first, or finish it with --resume")
+    return dict(inputs)
+
+
+def _located(folder: Path, named: str) -> Path:
+    """Where a file is: as it was written down, or beside the folder's own files if those were moved."""
+    path = Path(named)
+    near = [path, folder / path.name, folder.parent.parent / path.name]
+    return next((one for one in near if one.is_file()), path)
+
+
+def _read_cell(folder: Path, inputs: Mapping[str, Json], run: Run, observer: Observer) -> None:
+    tasks_file, file = _located(folder, inputs["tasks"]), _located(folder, inputs["trajectories"])
+    tasks = {task.key: task for _, task in read_leniently(tasks_file, Task, run.left_out)}
+    if not tasks:
+        raise DataError(f"{tasks_file} holds no task that can be read; give a folder with tasks")
+    found = _by_contender(file, tasks, run)
+    run.tasks = max(run.tasks, len(tasks))
+    note = "" if inputs.get("candidates", GIVEN) == GIVEN else str(inputs["candidates"])
+    if inputs.get("transient"):
+        note = ", ".join(filter(None, (note, f"{float(inputs['transient']):.0%} faults")))
+    if "agent" in inputs:  # a cell says whose it is, whatever its trajectories are called
+        merged = {key: attempt for attempts in found.values() for key, attempt in attempts.items()}
+        found = {(str(inputs["agent"]), str(inputs.get("strategy") or "")): merged}
+    given = _given(folder, inputs, run, tasks, found, observer)
+    for contender, attempts in (found or {("", ""): {}}).items():
+        rows = tuple(
+            _attempt_row(task, attempts.get(key), given.scores.get(key, {}), given.verdicts.get((contender, key)), file)
+            for key, task in tasks.items()
+        )
+        run.groups.append(Group(contender[0] or run.name, contender[1], rows, note))
 
 
 def _by_contender(
     file: Path, tasks: Mapping[str, Task], run: Run
-) -> dict[tuple[str, str], dict[str, tuple[int, Trajectory]]]:
+) -> dict[_Contender, dict[str, tuple[int, Trajectory]]]:
     """(policy, strategy) -> task key -> its first attempt, with the line of the file."""
-    found: dict[tuple[str, str], dict[str, tuple[int, Trajectory]]] = {}
+    found: dict[_Contender, dict[str, tuple[int, Trajectory]]] = {}
     for line, trajectory in read_leniently(file, Trajectory, run.left_out):
         run.rows += 1
         if trajectory.task_key not in tasks:
@@ -236,38 +275,77 @@ def _by_contender(
     return found
 
 
-def _given(folder: Path, inputs: Mapping[str, Json], run: Run, seed: int, observer: Observer) -> _Given:
-    """Verdicts where the folder was verified or scored; else they are found by replay, where no real tool is called."""
+def _given(
+    folder: Path,
+    inputs: Mapping[str, Json],
+    run: Run,
+    tasks: Mapping[str, Task],
+    found: Mapping[_Contender, Mapping[str, tuple[int, Trajectory]]],
+    observer: Observer,
+) -> _Given:
+    """Verdicts or scores where the folder keeps them and they are of one contender; else by replay.
+
+    Nothing is replayed in a world that would call real tools or ask a model again.
+    """
     given = _Given()
-    if isinstance(inputs.get("verdicts"), str) and Path(inputs["verdicts"]).is_file():
-        for _, verdict in read_leniently(Path(inputs["verdicts"]), Verdict, run.left_out):
-            given.verdicts.setdefault(verdict.key, verdict)
-        return given
-    if (folder / SCORES_FILE).is_file():
-        document = read_json(folder / SCORES_FILE)
-    elif world_of(inputs).repeatable and "catalog" in inputs:
-        document = score_folder(folder, seed=seed, observer=observer)
+    alone = next(iter(found)) if len(found) == 1 else None
+    verdicts = _located(folder, str(inputs.get("verdicts") or "verdicts.jsonl"))
+    if alone is not None and verdicts.is_file() and verdicts.name.endswith(".jsonl"):
+        for _, verdict in read_leniently(verdicts, Verdict, run.left_out):
+            given.verdicts.setdefault((alone, verdict.key), verdict)
+    elif alone is not None and (folder / SCORES_FILE).is_file():
+        for row in _score_rows(read_json(folder / SCORES_FILE), run):
+            given.scores.setdefault(str(row.get("task") or row["id"]), row)
+    elif world_of(inputs).repeatable and isinstance(inputs.get("catalog"), str):
+        rows = [(who, tasks[key], one) for who, attempts in found.items() for key, (_, one) in attempts.items()]
+        catalog = Path(inputs["catalog"])
+        catalog = catalog if catalog.exists() else folder.parent.parent / catalog.name
+        given.verdicts = asyncio.run(_replayed(rows, catalog, world_of(inputs), observer))
     else:
         run.notes.append(f"{run.name}: not verified, so nothing counts as passed; run `toolwise verify` first")
-        return given
-    for row in _score_rows(document, run):
-        given.scores.setdefault(str(row.get("task") or row["id"]), row)
     return given
 
 
-def _attempt_row(task: Task, attempt: tuple[int, Trajectory] | None, given: _Given, file: Path) -> Row:
+async def _replayed(
+    rows: Sequence[tuple[_Contender, Task, Trajectory]], catalog: Path, config: WorldConfig, observer: Observer
+) -> dict[tuple[_Contender, str], Verdict]:
+    """A verdict for every attempt; one that breaks the world has none, and so does not pass."""
+    tools = open_catalog(catalog)
+    found: dict[tuple[_Contender, str], Verdict] = {}
+    async with opened_world(config, tools) as world:
+        verifier = Verifier(world, tools)
+        for done, (who, task, trajectory) in enumerate(rows, 1):
+            with suppress(ToolwiseError, KeyError):
+                found[who, task.key] = await verifier.verify(task, trajectory)
+            if done % _EVERY == 0 or done == len(rows):
+                observer(Progress("replay", done, len(rows)))
+    return found
+
+
+def _attempt_row(
+    task: Task,
+    attempt: tuple[int, Trajectory] | None,
+    score: Mapping[str, Json],
+    verdict: Verdict | None,
+    file: Path,
+) -> Row:
     line, trajectory = attempt or (0, None)
-    score = given.scores.get(task.key, {})
-    verdict = given.verdicts.get(task.key) or (_verdict(task.key, score) if score else None)
+    share = score["scores"].get("pass") if isinstance(score.get("scores"), dict) else None
+    share = float(share) if isinstance(share, int | float) and 0 <= share <= 1 else None
+    if share is not None and 0 < share < 1:
+        trajectory = None  # some of its repeats passed: which one this is, nobody says
+    if score:
+        verdict = _verdict(task.key, score)
     return Row(
         id=task.key,
         setting=str(score.get("group") or task.provenance.split.value),
         cluster=str(score.get("cluster") or cluster_of(task)),
-        passed=trajectory is not None and (score["passed"] if score else judged(task, trajectory, verdict)),
-        missing=trajectory is None,
+        passed=score["passed"] if score else trajectory is not None and judged(task, trajectory, verdict),
+        missing=score.get("reason") == "missing" if score else trajectory is None,
         task=task,
         trajectory=trajectory,
         verdict=verdict,
+        score=share,
         costs=_costs(score, trajectory),
         file=file if trajectory is not None else None,
         line=line,
@@ -287,7 +365,7 @@ def _verdict(key: str, score: Mapping[str, Json]) -> Verdict:
 def _costs(score: Mapping[str, Json], trajectory: Trajectory | None) -> dict[str, float]:
     """What a row says of its cost; tokens in and out are added, and money has one name."""
     listed = {**score, **(score["costs"] if isinstance(score.get("costs"), dict) else {})}
-    known = {
+    known: dict[str, float] = {
         name: float(listed[name])
         for name in _COSTS
         if isinstance(listed.get(name), int | float) and not isinstance(listed.get(name), bool) and listed[name] >= 0
@@ -295,7 +373,7 @@ def _costs(score: Mapping[str, Json], trajectory: Trajectory | None) -> dict[str
     if trajectory is not None and trajectory.model_calls:
         known.setdefault(MODEL_CALLS, float(trajectory.model_calls))
     parts = [known.pop(name) for name in ("prompt_tokens", "completion_tokens") if name in known]
-    if parts:
+    if any(parts):  # a policy that is no language model uses none
         known.setdefault("tokens", sum(parts))
     if "cost" in known:
         known.setdefault("money", known.pop("cost"))

@@ -18,8 +18,10 @@ LEVELS = 10
 """Shades of a heat map."""
 EXAMPLES = 3
 """Examples shown of each kind of failure."""
-_LABEL_ROOM = 7.0
-"""Percent of the height that a label beside a dot needs for itself."""
+_LABEL_ROOM, _LABEL_WIDTH = 7.0, 30.0
+"""Percent of the height and of the width that a label beside a dot needs for itself."""
+_TWINS = 2.0
+"""Dots nearer than so many percent are one to the eye."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,6 @@ class HeatCell:
     note: str
     level: int
     tip: str
-    kind: str = ""
-    """The kind of failure and the contender that the cell counts."""
-    contender: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +196,7 @@ def board(document: RunDocument) -> Board | None:
             )
         )
         before = contender.passed.value
-    columns = tuple(text for name in costs for text in (f"{COSTS[name][0]} a task", "a solved task"))
+    columns = tuple(text for name in costs for text in (f"{COSTS[name][0]} a task", "A solved task"))
     return Board(tuple(series.values()), tuple(rows), columns, _lede(document.contenders))
 
 
@@ -292,7 +291,7 @@ def level(share: float) -> int:
 def failures(document: RunDocument) -> Heat | None:
     """Kinds of failure by contender, as shares of the tasks whose attempt is known; none where nothing failed."""
     contenders = [c for c in document.contenders if c.known]
-    kinds = [kind for kind in document.failure_kinds if any(c.failures.get(kind) for c in contenders)]
+    kinds = kinds_by_count(document)
     if not kinds:
         return None
     columns = tuple((c.name, f"of {wording.plural(c.known, 'task')}") for c in contenders)
@@ -303,19 +302,30 @@ def failures(document: RunDocument) -> Heat | None:
             count = c.failures.get(kind, 0)
             share, kind_said = count / c.known, wording.plain(kind).lower()
             tip = f"{c.name}: {kind_said} in {wording.count(count)} of {wording.plural(c.known, 'task')}"
-            cells.append(HeatCell(wording.count(count), wording.percent(share), level(share), tip, kind, c.key))
+            note = wording.percent(share) if count else ""
+            cells.append(HeatCell(wording.count(count), note, level(share), tip))
         rows.append(HeatRow(wording.plain(kind), document.failure_kinds[kind], None, tuple(cells)))
     return Heat(columns, tuple(rows))
+
+
+def kinds_by_count(document: RunDocument) -> list[str]:
+    """The kinds that occur, the most common first."""
+    totals = {kind: sum(c.failures.get(kind, 0) for c in document.contenders) for kind in document.failure_kinds}
+    return sorted((kind for kind, total in totals.items() if total), key=lambda kind: -totals[kind])
 
 
 def failure_examples(document: RunDocument, shown: Sequence[TreeView]) -> tuple[KindView, ...]:
     """Of each kind that occurs, some attempts that are on the page: of different contenders, as far as there are."""
     found = []
-    for kind, definition in document.failure_kinds.items():
+    for kind in kinds_by_count(document):
         of_kind = [view for view in shown if view.sample.failure == kind]
-        first_of = {view.sample.contender: view for view in reversed(of_kind)}
-        several = [view for view in of_kind if first_of[view.sample.contender] is view]
-        chosen = (several + [view for view in of_kind if view not in several])[:EXAMPLES]
+        chosen: list[TreeView] = []
+        for part in ("agent", "task"):  # first other agents with other tasks, then at least other tasks
+            for view in of_kind:
+                tasks = {other.sample.task.key for other in chosen}
+                agents = {other.sample.agent for other in chosen} if part == "agent" else set()
+                if len(chosen) < EXAMPLES and view.sample.task.key not in tasks and view.sample.agent not in agents:
+                    chosen.append(view)
         examples = tuple(
             Example(
                 anchor=view.id if view.sample.failure_node is None else f"{view.id}-node-{view.sample.failure_node}",
@@ -326,7 +336,7 @@ def failure_examples(document: RunDocument, shown: Sequence[TreeView]) -> tuple[
             for view in chosen
         )
         if examples:
-            found.append(KindView(kind, wording.plain(kind), definition, examples))
+            found.append(KindView(kind, wording.plain(kind), document.failure_kinds[kind], examples))
     return tuple(found)
 
 
@@ -347,21 +357,39 @@ def planes(document: RunDocument) -> tuple[Plane, ...]:
 def _plane(name: str, known: Sequence[Contender], series: Mapping[str, charts.Series]) -> Plane:
     top = max(c.costs[name].mean for c in known) * 1.12 or 1.0
     ticks = tuple(charts.Tick(charts.rounded(100 * v / top), f"{v:g}") for v in charts.nice_ticks(0, top, 5))
-    spots: list[Spot] = []
-    for c in known:
-        cost = c.costs[name]
-        x, y = charts.rounded(100 * cost.mean / top), charts.rounded(100 - 100 * c.passed.value)
-        crowded = any(abs(s.y - y) < _LABEL_ROOM and abs(s.x - x) < 45 and s.label for s in spots)
+    places = [
+        (charts.rounded(100 * c.costs[name].mean / top), charts.rounded(100 - 100 * c.passed.value)) for c in known
+    ]
+    spots = []
+    for at, c in enumerate(known):
+        (x, y), cost = places[at], c.costs[name]
         tip = (
             f"{c.name}: {wording.value_text(c.passed)} at {cost_text(name, cost.mean)} {COSTS[name][0].lower()} a task "
             f"(n = {wording.count(cost.n)})"
         )
         low, high = charts.rounded(100 - 100 * c.passed.low), charts.rounded(100 - 100 * c.passed.high)
-        spots.append(Spot(series[c.key], x, y, low, high, "" if crowded else c.name, x > 55, tip))
+        label, to_left = _spot_label(at, places, [other.name for other in known])
+        spots.append(Spot(series[c.key], x, y, low, high, label, to_left, tip))
     title, unit = COSTS[name]
     return Plane(
         f"Pass rate over {title.lower()}", f"{title.lower()}{unit} a task", ticks, tuple(spots), _frontier(spots)
     )
+
+
+def _spot_label(at: int, places: Sequence[tuple[float, float]], names: Sequence[str]) -> tuple[str, bool]:
+    """The name beside a dot, and whether it stands to its left; none where another dot or an earlier twin is there."""
+    x, y = places[at]
+    near = [i for i, (a, b) in enumerate(places) if i != at and abs(b - y) < _LABEL_ROOM]
+    twins = [i for i in near if abs(places[i][0] - x) < _TWINS]
+    if any(i < at for i in twins):
+        return "", False
+    label = names[at] + (f" and {wording.plural(len(twins), 'other')}" if twins else "")
+    others = [places[i][0] for i in near if i not in twins]
+    for to_left in (True, False) if x > 55 else (False, True):
+        start, end = (x - _LABEL_WIDTH, x) if to_left else (x, x + _LABEL_WIDTH)
+        if start >= 0 and end <= 100 and not any(start - _TWINS <= a <= end + _TWINS for a in others):
+            return label, to_left
+    return "", False
 
 
 def _frontier(spots: Sequence[Spot]) -> str:

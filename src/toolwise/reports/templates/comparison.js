@@ -81,6 +81,7 @@
       head.prepend(element("span", results[link.dataset.result] || "Not judged", `result ${link.dataset.result}`));
       const why = one(".why", tree);
       const parts = [head, ...(why ? [copy(why)] : []), copy(one(".steps", tree))];
+      if (why) one("a", parts[1])?.remove();
       panes[side].replaceChildren(...parts);
       if (side === 0) one("[data-pair-title]").textContent = one("h3", tree).textContent;
     });
