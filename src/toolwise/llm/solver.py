@@ -100,6 +100,8 @@ class ChatPolicy:
         self._max_tokens = max_tokens
         self._shown: OrderedDict[str, tuple[str, Schema]] = OrderedDict()
         self._offers: OrderedDict[tuple[str, ...], tuple[Offer, tuple[FunctionTool, ...]]] = OrderedDict()
+        self._latest: OrderedDict[int, tuple[tuple[Tool, ...], tuple[Offer, tuple[FunctionTool, ...]]]] = OrderedDict()
+        """By identity, as a task's turns hold the same tuple of tools."""
         self._known: OrderedDict[int, tuple[Message, Offer, Message]] = OrderedDict()
         """By identity, messages with calls as they are sent: the same one in all the requests of a path, so that it is
         written once."""
@@ -132,6 +134,9 @@ class ChatPolicy:
         return known[2]
 
     def _offer(self, tools: tuple[Tool, ...]) -> tuple[Offer, tuple[FunctionTool, ...]]:
+        latest = self._latest.get(id(tools))
+        if latest is not None and latest[0] is tools:
+            return latest[1]
         key = tuple(tool.id for tool in tools)
         found = self._offers.get(key)
         if found is None:
@@ -140,6 +145,9 @@ class ChatPolicy:
             self._offers[key] = found
             if len(self._offers) > _OFFERS:
                 self._offers.popitem(last=False)
+        self._latest[id(tools)] = (tools, found)
+        if len(self._latest) > _OFFERS:
+            self._latest.popitem(last=False)
         return found
 
     def _function(self, tool: Tool, offer: Offer) -> FunctionTool:

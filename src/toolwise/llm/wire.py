@@ -6,7 +6,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import orjson
 
@@ -14,6 +14,8 @@ from toolwise.llm.faults import EndpointError, FaultKind, excerpt
 from toolwise.ports import ChatReply, ChatRequest
 from toolwise.types import Json, Message, Role, ToolCall, canonical_json
 from toolwise.types.base import IDENTITY_SCHEME
+
+MadeT = TypeVar("MadeT")
 
 CUT_OFF = "length"
 """The finish reason of an answer that reached the limit of tokens."""
@@ -67,35 +69,38 @@ def _settings(request: ChatRequest) -> dict[str, Json]:
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """Something as it is sent; kept by identity, as one task's requests hold the same objects again and again."""
+    """Something as it is sent."""
 
-    source: object
     sent: bytes
     key: bytes
 
+    @classmethod
+    def of(cls, sent: bytes) -> _Sent:
+        return cls(sent, hashlib.blake2b(sent, digest_size=10).digest())
 
-class _Written:
-    """What was written lately, so that it is written once. Identity is enough, as what is kept is not freed."""
 
-    def __init__(self, write: Callable[[Any], bytes], most: int) -> None:
-        self._write = write
+class _Known(Generic[MadeT]):
+    """What was made lately of objects, so that it is made once: one task's requests hold the same ones again and
+    again. Identity is enough, as what is kept is not freed."""
+
+    def __init__(self, make: Callable[[Any], MadeT], most: int) -> None:
+        self._make = make
         self._most = most
-        self._known: OrderedDict[int, _Sent] = OrderedDict()
+        self._known: OrderedDict[int, tuple[object, MadeT]] = OrderedDict()
 
-    def of(self, source: object) -> _Sent:
+    def of(self, source: object) -> MadeT:
         found = self._known.get(id(source))
-        if found is None or found.source is not source:
-            sent = self._write(source)
-            found = self._known[id(source)] = _Sent(source, sent, hashlib.blake2b(sent, digest_size=10).digest())
+        if found is None or found[0] is not source:
+            found = self._known[id(source)] = (source, self._make(source))
             if len(self._known) > self._most:
                 self._known.popitem(last=False)
-        return found
+        return found[1]
 
 
 def request_body(request: ChatRequest, model: str) -> bytes:
     """The bytes to send: `asked` with the model's name."""
     body = _settings(request)
-    body["messages"] = [orjson.Fragment(sent) for sent in written_messages(request)]
+    body["messages"] = [orjson.Fragment(message.sent) for message in _PATHS.of(request.messages)]
     if request.tools:
         body["tools"] = orjson.Fragment(_TOOLS.of(request.tools).sent)
     return orjson.dumps({"model": model, **body})
@@ -106,14 +111,14 @@ def request_key(request: ChatRequest, model: str) -> str:
     digest = hashlib.blake2b(digest_size=10)
     digest.update(canonical_json(["chat", IDENTITY_SCHEME, model, _settings(request)]))
     digest.update(_TOOLS.of(request.tools).key if request.tools else b"none")
-    for message in request.messages:
-        digest.update(_MESSAGES.of(message).key)
+    for message in _PATHS.of(request.messages):
+        digest.update(message.key)
     return digest.hexdigest()
 
 
 def written_messages(request: ChatRequest) -> list[bytes]:
     """The messages as they are sent."""
-    return [_MESSAGES.of(message).sent for message in request.messages]
+    return [message.sent for message in _PATHS.of(request.messages)]
 
 
 def tools_size(request: ChatRequest) -> int:
@@ -142,8 +147,10 @@ def call_json(call: ToolCall) -> dict[str, Json]:
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
 
 
-_TOOLS = _Written(orjson.dumps, 1024)
-_MESSAGES = _Written(lambda message: orjson.dumps(message_json(message)), 8192)
+_TOOLS: _Known[_Sent] = _Known(lambda tools: _Sent.of(orjson.dumps(tools)), 1024)
+_MESSAGES: _Known[_Sent] = _Known(lambda message: _Sent.of(orjson.dumps(message_json(message))), 8192)
+_PATHS: _Known[list[_Sent]] = _Known(lambda messages: [_MESSAGES.of(message) for message in messages], 1024)
+"""The messages of whole requests: each is gone through for its key, to be sent, and for its prefix."""
 
 
 def reply_json(reply: ChatReply) -> dict[str, Json]:
