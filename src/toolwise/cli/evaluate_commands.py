@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from toolwise.cli import retrieval_commands
+from toolwise.cli import evaluate_run_commands, retrieval_commands
 from toolwise.cli.options import AsJson, Out, Resume, Seed
 from toolwise.cli.output import emit
 from toolwise.cli.progress import ProgressView
@@ -33,6 +33,7 @@ def register(app: typer.Typer) -> None:
     group.command("score")(score)
     group.command("import")(import_tasks)
     retrieval_commands.register(group)
+    evaluate_run_commands.register(group)
     app.add_typer(group, name="evaluate")
     app.command("compare")(compare)
 
@@ -100,8 +101,9 @@ def toolbench(
 
 
 def score(
-    folder: Annotated[Path, typer.Argument(help="A folder with trajectories, as `toolwise solve` writes it.")],
+    folder: Annotated[Path, typer.Argument(help="A folder of `toolwise solve` or `evaluate run`.")],
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = 1,
+    baselines: Baselines = True,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -109,7 +111,7 @@ def score(
     from toolwise.pipelines.rescoring import score_folder
 
     with ProgressView() as view:
-        document = score_folder(folder, workers=workers, seed=seed, observer=view)
+        document = score_folder(folder, workers=workers, baselines=baselines, seed=seed, observer=view)
     emit(document, as_json, render_scores)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -84,6 +85,23 @@ class NearestToolPolicy:
         if not ranked:
             return _say(f"I cannot do this: {DECLINED} fits.")
         tool = ranked[len(turn.siblings) % len(ranked)]
+        call = ToolCall(
+            id=f"call_{len(turn.path)}", name=tool.id, arguments=Copier(turn.task.instruction).arguments(tool)
+        )
+        return Step(Message(role=Role.ASSISTANT, tool_calls=(call,)))
+
+
+class RandomToolPolicy:
+    """Calls candidates drawn by the turn's seed, with what looks like their values, then repeats what came back."""
+
+    name = "random"
+
+    async def act(self, turn: Turn) -> Step:
+        last = turn.path[-1]
+        if last.role is Role.TOOL or not turn.tools:
+            _, body = read_content(last.content)
+            return _say(", ".join(islice(scalars(body), _FACTS)) or "Done.")
+        tool = random.Random(f"{turn.task.key}:{turn.seed}").choice(turn.tools)
         call = ToolCall(
             id=f"call_{len(turn.path)}", name=tool.id, arguments=Copier(turn.task.instruction).arguments(tool)
         )

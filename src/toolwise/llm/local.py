@@ -57,6 +57,8 @@ class Written:
     """None if it cannot be read (too long), or if every turn tried must not come out."""
     log_probability: float
     prompt_tokens: int
+    seconds: float = 0.0
+    """Its share of the time of the batch, where that was measured."""
 
 
 NOTHING = Written((), "", None, 0.0, 0)

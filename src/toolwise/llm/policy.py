@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from toolwise.errors import CatalogError
@@ -25,8 +26,11 @@ from toolwise.types import (
     ToolCall,
     canonical_json,
     content_key,
+    read_content,
 )
 
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Of a call whose failure may pass: to make it again is no repetition."""
 _YIELDS = 3
 """Rounds of the event loop to wait for more requests before a batch runs."""
 
@@ -43,6 +47,19 @@ class TurnWriter(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class StepCost:
+    """What deciding one step took."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+    """Its share of the time of the batch that it was decided in."""
+
+
+Meter = Callable[[Turn, StepCost], None]
+
+
 @dataclass(slots=True)
 class _Waiting:
     request: Request
@@ -54,27 +71,45 @@ class LocalPolicy:
 
     Searches that run at the same time on one event loop are answered together in one batch. A new child of a node
     never repeats an earlier one; a call that was already made on the path ends the branch, as it would only bring
-    the same answer again.
+    the same answer again, unless its failure is of those that may pass.
+
+    `meter` learns what each step took; for a step that was remembered, what it took when it was decided.
     """
 
-    def __init__(self, model: TurnWriter, *, name: str = "local", max_tokens: int = 400) -> None:
+    def __init__(
+        self,
+        model: TurnWriter,
+        *,
+        name: str = "local",
+        max_tokens: int = 400,
+        temperature: float = 0.0,
+        meter: Meter | None = None,
+    ) -> None:
         self.name = name
         self.model = model
         self.max_tokens = max_tokens
+        self.temperature = temperature
+        self.meter = meter
         self._waiting: list[_Waiting] = []
         self._runner: asyncio.Task[None] | None = None
         self._validators: dict[str, Validator | None] = {}
         self._steps: dict[str, Step] = {}
+        self._costs: dict[str, StepCost] = {}
 
     async def act(self, turn: Turn) -> Step:
         """The same situation is answered once: at temperature 0 the answer could only be the same.
 
         So a search that begins as an earlier one did (DFSDT after ReAct, say) costs only what it does otherwise.
         """
-        key = _situation(turn)
+        key = self._key(turn)
         if key not in self._steps:
             self._steps[key] = await self._decide(turn)
+        if self.meter is not None:
+            self.meter(turn, self._costs.get(key, StepCost()))
         return self._steps[key]
+
+    def _key(self, turn: Turn) -> str:
+        return situation(turn) if self.temperature == 0 else content_key(situation(turn), turn.seed)
 
     async def _decide(self, turn: Turn) -> Step:
         offer = Offer(turn.tools)
@@ -82,7 +117,7 @@ class LocalPolicy:
         functions = offer.functions()
         schemas = {function["function"]["name"]: function["function"]["parameters"] for function in functions}
         messages = [_shown(message, offer, schemas) for message in turn.path]
-        sampling = Sampling(max_tokens=self.max_tokens, seed=turn.seed)
+        sampling = Sampling(self.temperature, self.max_tokens, turn.seed)
         avoid = {self.model.turn_tokens(_shown(sibling[0], offer, schemas)) for sibling in turn.siblings if sibling}
         stated = Stated(turn.path, functions)
 
@@ -93,6 +128,8 @@ class LocalPolicy:
             return stated.doubt(calls)
 
         written = await self._write(Request(messages, functions, sampling, frozenset(avoid), doubt))
+        if self.meter is not None:
+            self._costs[self._key(turn)] = StepCost(written.prompt_tokens, len(written.tokens), written.seconds)
         return self._step(written, turn, offer)
 
     async def _write(self, request: Request) -> Written:
@@ -111,6 +148,7 @@ class LocalPolicy:
                 for _ in range(_YIELDS):
                     await asyncio.sleep(0)
             batch, self._waiting = self._waiting, []
+            began = time.perf_counter()
             try:
                 results = self.model.write([item.request for item in batch])
             except Exception as error:
@@ -118,16 +156,17 @@ class LocalPolicy:
                     if not item.future.done():
                         item.future.set_exception(error)
                 continue
+            seconds = (time.perf_counter() - began) / len(batch)
             for item, result in zip(batch, results, strict=True):
                 if not item.future.done():
-                    item.future.set_result(result)
+                    item.future.set_result(replace(result, seconds=seconds))
 
     def _step(self, written: Written, turn: Turn, offer: Offer) -> Step:
         if written.turn is None:
             exhausted = bool(turn.siblings)
             return Step(Message(role=Role.ASSISTANT), StopReason.GAVE_UP if exhausted else StopReason.UNPARSABLE)
         message = _message(written.turn, turn, offer)
-        if any(_same(call, made) for call in message.tool_calls for made in _made(turn.path)):
+        if any(_same(call, made) for call in message.tool_calls for made in _answered(turn.path)):
             return Step(Message(role=Role.ASSISTANT), StopReason.GAVE_UP)
         return Step(message)
 
@@ -149,7 +188,7 @@ def _message(written: ParsedTurn, turn: Turn, offer: Offer) -> Message:
     return Message(role=Role.ASSISTANT, content=written.content, tool_calls=calls)
 
 
-def _situation(turn: Turn) -> str:
+def situation(turn: Turn) -> str:
     """A key of all that the model reads and must avoid."""
     siblings = [[_parts(message) for message in sibling[:1]] for sibling in turn.siblings]
     return content_key([tool.id for tool in turn.tools], [_parts(message) for message in turn.path], siblings)
@@ -159,8 +198,19 @@ def _parts(message: Message) -> Json:
     return [message.role.value, message.content, [[call.name, call.arguments] for call in message.tool_calls]]
 
 
-def _made(path: Sequence[Message]) -> list[ToolCall]:
-    return [call for message in path for call in message.tool_calls]
+def _answered(path: Sequence[Message]) -> list[ToolCall]:
+    """The calls made so far, but for those whose failure may pass."""
+    passing = {
+        message.tool_call_id
+        for message in path
+        if message.role is Role.TOOL and _may_pass(message.content)
+    }
+    return [call for message in path for call in message.tool_calls if call.id not in passing]
+
+
+def _may_pass(content: str) -> bool:
+    succeeded, body = read_content(content)
+    return not succeeded and body["status"] in _PASSING
 
 
 def _same(one: ToolCall, other: ToolCall) -> bool:

@@ -6,14 +6,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from inspect import isawaitable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from toolwise.catalog import CatalogFile
 from toolwise.errors import ConfigError, MissingExtraError
 from toolwise.evaluation import NearestToolPolicy, NullPolicy
+from toolwise.evaluation.baselines import RandomToolPolicy
 from toolwise.metatasks import CatalogSubject, Goals, Subject
 from toolwise.pipelines.journalled_world import Effects
 from toolwise.pipelines.worlds import WorldConfig, WorldKind
 from toolwise.ports import Policy, World
+from toolwise.search import BlueprintPolicy
 from toolwise.types import Split, Tool
 from toolwise.worlds import (
     CallRecord,
@@ -26,9 +29,14 @@ from toolwise.worlds import (
     ReplayWorld,
     SimulatedWorld,
     ToolsetSource,
+    TransientConfig,
+    TransientWorld,
 )
 from toolwise.worlds.compression import RULES_FILE, read_rules
 from toolwise.worlds.planning import PlanningSubject, read_pddl
+
+if TYPE_CHECKING:
+    from toolwise.llm.policy import TurnWriter
 
 Closer = Callable[[], Awaitable[None] | None]
 
@@ -36,6 +44,11 @@ Closer = Callable[[], Awaitable[None] | None]
 def simulated_world(tools: ToolsetSource) -> World:
     """The stateful world that runs any tool from its schemas."""
     return SimulatedWorld(tools)
+
+
+def transient_world(world: World, rate: float, seed: int) -> World:
+    """A world whose tools refuse a share of the calls for the moment; for one search of each task."""
+    return TransientWorld(world, TransientConfig(rate=rate, seed=seed)) if rate else world
 
 
 def exact_subject(name: str, sizes: tuple[int, int] | None, problems: Sequence[Path]) -> Subject:
@@ -179,11 +192,18 @@ def model_policy(folder: Path, name: str = "model", threads: int | None = None) 
 
     Raises MissingExtraError, DataError.
     """
+    writer = turn_writer(folder, threads)
+    from toolwise.llm.policy import LocalPolicy
+
+    return LocalPolicy(writer, name=name)
+
+
+def turn_writer(folder: Path, threads: int | None = None) -> TurnWriter:
+    """A model in this process, for any number of policies. Raises MissingExtraError, DataError."""
     require_training("running a local model")
     import torch
 
     from toolwise.llm.local import LocalModel
-    from toolwise.llm.policy import LocalPolicy
     from toolwise.models.open_models import is_compact
 
     if threads:
@@ -191,8 +211,17 @@ def model_policy(folder: Path, name: str = "model", threads: int | None = None) 
     if not is_compact(folder):
         from toolwise.llm.hf import HfModel
 
-        return LocalPolicy(HfModel(folder), name=name)
-    return LocalPolicy(LocalModel(folder), name=name)
+        return HfModel(folder)
+    return LocalModel(folder)
+
+
+def plain_policy(name: str, seed: int = 0) -> Policy:
+    """A policy without a model, by its name. Raises ConfigError."""
+    policies: dict[str, Policy] = {**baseline_policies(), RandomToolPolicy.name: RandomToolPolicy()}
+    policies["blueprint"] = BlueprintPolicy(None, seed)
+    if name not in policies:
+        raise ConfigError(f"unknown policy {name!r}; choose llm, a model's folder, or one of {', '.join(policies)}")
+    return policies[name]
 
 
 def baseline_policies() -> dict[str, Policy]:

@@ -1,10 +1,10 @@
-"""Score stored trajectories again, offline: replayed in a fresh world, compared with the blueprints, counted."""
+"""Score stored attempts again, offline: replayed in a fresh world, compared with the blueprints, counted."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -19,75 +19,174 @@ from toolwise.errors import DataError, ToolwiseError
 from toolwise.evaluation.benchmarks.lines import read_rows
 from toolwise.evaluation.calls.equivalence import equivalent_calls
 from toolwise.evaluation.intervals import mean_with_interval
+from toolwise.evaluation.metrics.pass_power_k import pass_power_k
 from toolwise.evaluation.pass_rate import passed
+from toolwise.evaluation.unseen import group_of
 from toolwise.files import read_json
-from toolwise.pipelines.assemble import opened_world
+from toolwise.pipelines.assemble import baseline_policies, opened_world
+from toolwise.pipelines.predictions import Prediction, Spent, read_predictions
 from toolwise.pipelines.verbs import INPUTS_FILE, world_of
 from toolwise.pipelines.worlds import WorldConfig, settings_of
-from toolwise.ports import Observer, Progress, silent
+from toolwise.ports import Observer, Progress, Tools, silent
+from toolwise.search import SearchConfig, Strategy, search
 from toolwise.types import Json, Message, Task, Trajectory
 from toolwise.verification import Verifier
+from toolwise.worlds import RefusalsWorld
 
+CELLS_FOLDER = "cells"
 _STAGE = "score"
-_PART = 500
-"""Trajectories that one process scores before it hands back what it found."""
-_NAMES = ("pass", "calls", "answered")
+_PART = 250
+"""Attempts that one process scores before it hands back what it found."""
+NAMES = ("pass", "calls", "answered")
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class ScoringPart:
+    """Attempts to verify in one process, or tasks that a baseline attempts first."""
+
     catalog: Path
     world: WorldConfig
-    rows: tuple[tuple[Task, Trajectory], ...]
+    rows: tuple[tuple[Task, Prediction | None], ...]
+    baseline: str = ""
+    budget: int = 0
+    """Of the baseline's model calls."""
 
 
-def score_folder(folder: Path, *, workers: int = 1, seed: int = 0, observer: Observer = silent) -> Json:
-    """Score the trajectories of a folder against its tasks; a task without one counts as failed.
+def score_folder(
+    folder: Path, *, workers: int = 1, baselines: bool = True, seed: int = 0, observer: Observer = silent
+) -> Json:
+    """Score the attempts of a folder against its tasks; a task without one counts as failed.
 
-    `pass` needs every check of the verification and an answer; `calls` compares calls with the blueprint's, up to
-    order and optional arguments; `answered` is an answer of any kind. Raises DataError, CatalogError.
+    The folder is one of `toolwise solve` (trajectories) or of `toolwise evaluate run` (predictions). `pass` needs every
+    check of the verification and an answer; `calls` compares calls with the blueprint's, up to order and optional
+    arguments; `answered` is an answer of any kind. Unless they are in the folder already, the baselines attempt the
+    same tasks. Raises DataError, CatalogError.
     """
+    cells = folder / CELLS_FOLDER
+    if not cells.is_dir():
+        return score_cell(folder, workers=workers, baselines=baselines, seed=seed, observer=observer)
+    names = _inputs(folder).get("cells") or sorted(cell.name for cell in cells.iterdir())
+    documents = {
+        name: score_cell(cells / name, workers=workers, baselines=False, seed=seed, observer=observer) for name in names
+    }
+    return joined(documents, str(folder))
+
+
+def joined(documents: Mapping[str, Json], folder: str) -> Json:
+    """The scores of all cells of a run: those of the first one, with the others beside them."""
+    main = next(iter(documents))
+    brief = {name: _brief(document) for name, document in documents.items()}
+    beside = {name: part for name, part in brief.items() if part["agent"] in baseline_policies()}
+    provenance = {**documents[main]["provenance"], "folder": folder}
+    return {**documents[main], "cell": main, "cells": brief, "baselines": beside, "provenance": provenance}
+
+
+def _brief(document: Json) -> Json:
+    names = ("agent", "strategy", "candidates", "transient", "scores", "groups", "cost", "pass_power_k", "reasons")
+    return {
+        "attempts": document["attempts"],
+        "predictions": document["predictions"],
+        **{name: document[name] for name in names if name in document},
+    }
+
+
+def score_cell(
+    folder: Path, *, workers: int = 1, baselines: bool = True, seed: int = 0, observer: Observer = silent
+) -> Json:
+    """One folder of attempts by one agent. Raises DataError, CatalogError."""
     inputs = _inputs(folder)
-    tasks = {task.key: task for task in read_tasks(Path(inputs["tasks"]))}
+    tasks = {task.key: task for task in read_tasks(_located(folder, inputs, "tasks"))}
     if not tasks:
         raise DataError(f"{inputs['tasks']} holds no tasks")
-    trajectories, given = _trajectories(Path(inputs["trajectories"]), tasks)
-    pairs = [(tasks[key], trajectory) for key, trajectory in trajectories.items()]
-    world = world_of(inputs)
-    parts = [
-        _Part(Path(inputs["catalog"]), world, tuple(pairs[start : start + _PART]))
-        for start in range(0, len(pairs), _PART)
+    catalog, world, repeats = _located(folder, inputs, "catalog"), world_of(inputs), int(inputs.get("repeats", 1))
+    of_run = "predictions" in inputs
+    if of_run:
+        file = read_predictions(_located(folder, inputs, "predictions"), list(tasks), repeats)
+        found, given = dict(file.found), dict(file.counts)
+    else:
+        found, given = _trajectories(_located(folder, inputs, "trajectories"), tasks)
+    rows = [(tasks[key], found[key, repeat]) for key, repeat in found]
+    scored = run_parts(_parts(catalog, world, rows), workers, observer)
+    name_of: Callable[[Task], str] = group_of if of_run else lambda task: task.provenance.split.value
+    verdicts = [
+        _verdict(task, name_of(task), [scored.get((key, repeat)) for repeat in range(repeats)])
+        for key, task in tasks.items()
     ]
-    scored: dict[str, Json] = {}
-    for found in _run(parts, workers):
-        scored.update(found)
-        observer(Progress(_STAGE, len(scored), len(pairs)))
-    verdicts = [_verdict(task, scored.get(key)) for key, task in tasks.items()]
     return {
         "benchmark": "tasks",
         "tasks": len(tasks),
         "main": "pass",
-        "predictions": {**given, "missing": len(tasks) - len(pairs)},
-        "scores": _metrics(verdicts, seed),
-        "groups": {
-            group: {"tasks": len(part), "scores": _metrics(part, seed)}
-            for group in dict.fromkeys(row["group"] for row in verdicts)
-            if (part := [row for row in verdicts if row["group"] == group])
+        **{
+            name: inputs[name] for name in ("agent", "strategy", "candidates", "transient", "repeats") if name in inputs
         },
+        **({"budget": inputs["budget"]} if "budget" in inputs else {}),
+        "predictions": given,
+        **_summary(verdicts, seed),
+        "pass_power_k": _pass_power_k(verdicts, repeats, seed),
         "reasons": dict(Counter(row["reason"] for row in verdicts if row["reason"]).most_common()),
-        "attempts": dict(Counter("missing" if row["reason"] == "missing" else "tried" for row in verdicts)),
-        "cost": _cost(verdicts),
-        "baselines": {},
+        "baselines": _baselines(tasks, catalog, world, workers, seed) if baselines and world.repeatable else {},
         "verdicts": verdicts,
         "provenance": {**settings_of(world), "folder": str(folder)},
     }
 
 
-def _run(parts: Sequence[_Part], workers: int) -> list[dict[str, Json]]:
+def _summary(verdicts: Sequence[Json], seed: int) -> Json:
+    groups = {
+        group: {"tasks": len(part), "scores": _metrics(part, seed), "cost": cost_of(part)}
+        for group in dict.fromkeys(row["group"] for row in verdicts)
+        if (part := [row for row in verdicts if row["group"] == group])
+    }
+    return {
+        "scores": _metrics(verdicts, seed),
+        "groups": groups,
+        "attempts": dict(Counter("missing" if row["reason"] == "missing" else "tried" for row in verdicts)),
+        "cost": cost_of(verdicts),
+    }
+
+
+def _baselines(tasks: Mapping[str, Task], catalog: Path, world: WorldConfig, workers: int, seed: int) -> Json:
+    """What the null agent and the nearest tool score on the same tasks."""
+    budget = SearchConfig().budget
+    found: dict[str, Json] = {}
+    for name in baseline_policies():
+        rows = [(task, None) for task in tasks.values()]
+        scored = run_parts(_parts(catalog, world, rows, name, budget), workers)
+        verdicts = [_verdict(task, task.provenance.split.value, [scored.get((key, 0))]) for key, task in tasks.items()]
+        part = _summary(verdicts, seed)
+        found[name] = {"scores": part["scores"], "groups": part["groups"], "attempts": part["attempts"]}
+    return found
+
+
+def _parts(
+    catalog: Path,
+    world: WorldConfig,
+    rows: Sequence[tuple[Task, Prediction | None]],
+    baseline: str = "",
+    budget: int = 0,
+) -> list[ScoringPart]:
+    starts = range(0, len(rows), _PART)
+    return [ScoringPart(catalog, world, tuple(rows[start : start + _PART]), baseline, budget) for start in starts]
+
+
+def run_parts(
+    parts: Sequence[ScoringPart], workers: int, observer: Observer = silent
+) -> dict[tuple[str, int], dict[str, Json]]:
+    """The scores of all rows, by task and repeat."""
+    scored: dict[tuple[str, int], dict[str, Json]] = {}
+    total = sum(len(part.rows) for part in parts)
+
+    def take(found: dict[tuple[str, int], dict[str, Json]]) -> None:
+        scored.update(found)
+        observer(Progress(_STAGE, len(scored), total))
+
     if workers <= 1 or len(parts) <= 1:
-        return [_score_part(part) for part in parts]
+        for part in parts:
+            take(score_part(part))
+        return scored
     with ProcessPoolExecutor(min(workers, len(parts)), mp_context=get_context("spawn")) as pool:
-        return list(pool.map(_score_part, parts))
+        for found in pool.map(score_part, parts):
+            take(found)
+    return scored
 
 
 def _inputs(folder: Path) -> Mapping[str, Json]:
@@ -96,15 +195,23 @@ def _inputs(folder: Path) -> Mapping[str, Json]:
             f"{folder} holds no {INPUTS_FILE}; give the folder of `toolwise solve` or `toolwise evaluate run`"
         )
     inputs = dict(read_json(folder / INPUTS_FILE))
-    if missing := [name for name in ("catalog", "tasks", "trajectories") if name not in inputs]:
+    needed = ("catalog", "tasks") if "predictions" in inputs else ("catalog", "tasks", "trajectories")
+    if missing := [name for name in needed if name not in inputs]:
         raise DataError(f"{folder / INPUTS_FILE} names no {missing[0]}; give a folder that holds trajectories")
     return inputs
 
 
-def _trajectories(path: Path, tasks: Mapping[str, Task]) -> tuple[dict[str, Trajectory], dict[str, Json]]:
+def _located(folder: Path, inputs: Mapping[str, Json], name: str) -> Path:
+    """An input where it was, or, where the folder was moved, within the folder or the run that it is a cell of."""
+    path = Path(inputs[name])
+    places = [path, folder / path.name, folder.parent.parent / path.name]
+    return next((place for place in places if place.exists()), path)
+
+
+def _trajectories(path: Path, tasks: Mapping[str, Task]) -> tuple[dict[tuple[str, int], Prediction], dict[str, Json]]:
     """The first trajectory of each task, and the counts of the others."""
     broken: Counter[str] = Counter()
-    found: dict[str, Trajectory] = {}
+    found: dict[tuple[str, int], Prediction] = {}
     rows = duplicate = unknown = 0
     for row in read_rows(path, broken):
         rows += 1
@@ -115,59 +222,105 @@ def _trajectories(path: Path, tasks: Mapping[str, Task]) -> tuple[dict[str, Traj
             continue
         if trajectory.task_key not in tasks:
             unknown += 1  # a task's key is a hash of its content: another version of it is another task
-        elif trajectory.task_key in found:
+        elif (trajectory.task_key, 0) in found:
             duplicate += 1
         else:
-            found[trajectory.task_key] = trajectory
+            spent = Spent(model_calls=trajectory.model_calls)
+            found[trajectory.task_key, 0] = Prediction(id=trajectory.task_key, trajectory=trajectory, spent=spent)
     counts: dict[str, Json] = {
         "rows": rows + broken["not JSON"],
         "used": len(found),
         "duplicate": duplicate,
         "unknown": unknown,
+        "missing": len(tasks) - len(found),
         "broken": dict(broken),
     }
     return found, counts
 
 
-def _score_part(part: _Part) -> dict[str, Json]:
+def score_part(part: ScoringPart) -> dict[tuple[str, int], dict[str, Json]]:
+    """Score one part, in a process of its own or in this one."""
     return asyncio.run(_scored(part))
 
 
-async def _scored(part: _Part) -> dict[str, Json]:
+async def _scored(part: ScoringPart) -> dict[tuple[str, int], dict[str, Json]]:
     tools = open_catalog(part.catalog)
-    found: dict[str, Json] = {}
+    found: dict[tuple[str, int], dict[str, Json]] = {}
+    policy = baseline_policies()[part.baseline] if part.baseline else None
+    config = SearchConfig(strategy=Strategy.REACT, budget=max(1, part.budget))
     async with opened_world(part.world, tools) as world:
-        verifier = Verifier(world, tools)
-        for task, trajectory in part.rows:
-            leaf = trajectory.answer_leaf
-            messages: list[Message] = [] if leaf is None else trajectory.messages(leaf)
-            calls = bool(messages) and equivalent_calls(task.blueprint, executed_calls(messages), tools)
-            row: dict[str, Json] = {
-                "calls": float(calls),
-                "answered": float(bool(trajectory.answer.strip())),
-                "model_calls": trajectory.model_calls,
-            }
-            try:
-                verdict = await verifier.verify(task, trajectory)
-                row["pass"] = float(passed(task, trajectory, verdict))
-                row["reason"] = verdict.reason.value if verdict.reason else ""
-            except ToolwiseError as error:
-                row |= {"pass": 0.0, "reason": type(error).__name__}
-            found[task.key] = row
+        replaying = RefusalsWorld(world)
+        plain, refusing = Verifier(world, tools), Verifier(replaying, tools)
+        for task, row in part.rows:
+            prediction = row
+            if policy is not None:
+                try:
+                    trajectory = await search(task, policy, world, tools, config)
+                except (ToolwiseError, KeyError) as error:
+                    prediction = Prediction(id=task.key, error=type(error).__name__)
+                else:
+                    spent = Spent(model_calls=trajectory.model_calls)
+                    prediction = Prediction(id=task.key, trajectory=trajectory, spent=spent)
+            if prediction is not None:
+                verifier = refusing if _was_refused(prediction, replaying) else plain
+                found[task.key, prediction.repeat] = await _row(task, prediction, verifier, tools)
     return found
 
 
-def _verdict(task: Task, row: Json) -> Json:
-    found = row or {"pass": 0.0, "calls": 0.0, "answered": 0.0, "model_calls": 0, "reason": "missing"}
+def _was_refused(prediction: Prediction, world: RefusalsWorld) -> bool:
+    """Was the attempt made under refusals of the moment? Then they come again at the same places."""
+    trajectory = prediction.trajectory
+    leaf = trajectory.answer_leaf if trajectory is not None else None
+    world.branch = trajectory.path(leaf) if trajectory is not None and leaf is not None else ()
+    return prediction.transient and any(node.fault is not None for node in world.branch)
+
+
+async def _row(task: Task, prediction: Prediction, verifier: Verifier, tools: Tools) -> dict[str, Json]:
+    spent = prediction.spent.model_dump()
+    row: dict[str, Json] = {**dict.fromkeys(NAMES, 0.0), "spent": spent, "reason": ""}
+    trajectory = prediction.trajectory
+    if trajectory is None:
+        return {**row, "reason": prediction.error or "no_trajectory"}
+    if prediction.candidates:
+        task = task.model_copy(update={"candidates": prediction.candidates})
+    leaf = trajectory.answer_leaf
+    messages: list[Message] = [] if leaf is None else trajectory.messages(leaf)
+    row["calls"] = float(bool(messages) and equivalent_calls(task.blueprint, executed_calls(messages), tools))
+    row["answered"] = float(bool(trajectory.answer.strip()))
+    try:
+        verdict = await verifier.verify(task, trajectory)
+    except (ToolwiseError, KeyError) as error:
+        return {**row, "reason": type(error).__name__}
+    row["pass"] = float(passed(task, trajectory, verdict))
+    return {**row, "reason": verdict.reason.value if verdict.reason else ""}
+
+
+_MISSING: dict[str, Json] = {**dict.fromkeys(NAMES, 0.0), "spent": Spent().model_dump(), "reason": "missing"}
+
+
+def _verdict(task: Task, group: str, rows: Sequence[dict[str, Json] | None]) -> Json:
+    """A task's row: the means over its repeats, of which a missing one fails."""
+    found = [row or _MISSING for row in rows]
+    spent = [row["spent"] for row in found]
+    costs = [one["cost"] for one in spent]
+    calls = sum(one["model_calls"] for one in spent)
     return {
         "id": task.key,
-        "group": task.provenance.split.value,
+        "group": group,
         "cluster": (task.relevant or task.candidates or ("",))[0].split(".", 1)[0],
         "task": task.key,
-        "passed": found["pass"] >= 1.0,
-        "scores": {name: found[name] for name in _NAMES},
-        "model_calls": found["model_calls"],
-        "reason": found["reason"],
+        "passed": all(row["pass"] >= 1.0 for row in found),
+        "scores": {name: sum(row[name] for row in found) / len(found) for name in NAMES},
+        "passes": int(sum(row["pass"] for row in found)),
+        "model_calls": calls,
+        "costs": {
+            "model_calls": calls,
+            "prompt_tokens": sum(one["prompt_tokens"] for one in spent),
+            "completion_tokens": sum(one["completion_tokens"] for one in spent),
+            "seconds": sum(one["seconds"] for one in spent),
+            "cost": None if None in costs else sum(costs),
+        },
+        "reason": next((row["reason"] for row in found if row["reason"]), ""),
     }
 
 
@@ -175,11 +328,31 @@ def _metrics(rows: Sequence[Json], seed: int) -> Json:
     clusters = [row["cluster"] for row in rows]
     return {
         name: mean_with_interval([row["scores"][name] for row in rows], clusters, seed=seed).model_dump()
-        for name in _NAMES
+        for name in NAMES
     }
 
 
-def _cost(rows: Sequence[Json]) -> Json:
-    """Model calls in all, and for each task that was solved (those of the failures included)."""
-    calls, solved = sum(row["model_calls"] for row in rows), sum(row["passed"] for row in rows)
-    return {"model_calls": calls, "model_calls_per_solved_task": calls / solved if solved else None}
+def _pass_power_k(rows: Sequence[Json], repeats: int, seed: int) -> Json:
+    """k -> the chance that k attempts on a task all pass (tau-bench's pass^k), for all k up to the repeats."""
+    clusters = [row["cluster"] for row in rows]
+    return {
+        str(k): mean_with_interval(
+            [pass_power_k(row["passes"], repeats, k) for row in rows], clusters, seed=seed
+        ).model_dump()
+        for k in range(1, repeats + 1)
+    }
+
+
+def cost_of(rows: Sequence[Json]) -> Json:
+    """Totals, and each for one solved attempt (the failures' cost included); none where nothing is solved."""
+    solved = sum(row["passes"] for row in rows)
+    names = ("model_calls", "prompt_tokens", "completion_tokens", "seconds", "cost")
+    totals: dict[str, float | None] = {}
+    for name in names:
+        values = [row["costs"][name] for row in rows]
+        totals[name] = None if None in values else sum(values)
+    per = {
+        f"{name}_per_solved_task": total / solved if solved and total is not None else None
+        for name, total in totals.items()
+    }
+    return {"solved": solved, **totals, **per}

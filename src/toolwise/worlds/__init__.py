@@ -9,6 +9,7 @@ from toolwise.worlds.replay import RecordingWorld, ReplayWorld
 from toolwise.worlds.responses import ResponseLimits
 from toolwise.worlds.simulated import SimulatedSession, SimulatedWorld
 from toolwise.worlds.tooling import ToolsetSource
+from toolwise.worlds.transient import RefusalsWorld, TransientConfig, TransientWorld
 
 __all__ = [
     "CallRecord",
@@ -23,9 +24,12 @@ __all__ = [
     "LayeredWorld",
     "LlmWorld",
     "RecordingWorld",
+    "RefusalsWorld",
     "ReplayWorld",
     "ResponseLimits",
     "SimulatedSession",
     "SimulatedWorld",
     "ToolsetSource",
+    "TransientConfig",
+    "TransientWorld",
 ]

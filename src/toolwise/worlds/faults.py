@@ -94,11 +94,11 @@ class FaultySession:
         if fault is None:
             return await self._session.call(call)
         if fault in _NOT_MADE:
-            return _refusal(fault, rng)
+            return refusal(fault, rng)
         if fault in _MAYBE_MADE:
             if rng.random() < 0.5:
                 await self._session.call(call)
-            return _refusal(fault, rng)
+            return refusal(fault, rng)
         answer = await self._session.call(call)
         return damaged(answer, fault, rng) if answer.ok else answer  # what failed by itself has nothing to damage
 
@@ -141,7 +141,8 @@ _REFUSALS = {
 _NOT_MADE = frozenset(_REFUSALS) - _MAYBE_MADE
 
 
-def _refusal(fault: FaultKind, rng: random.Random) -> Observation:
+def refusal(fault: FaultKind, rng: random.Random) -> Observation:
+    """What a caller sees of a fault that refuses the call."""
     refusal = _REFUSALS[fault]
     cause: dict[str, Any] = {"code": refusal.error.value, "message": refusal.message}
     if fault is FaultKind.RATE_LIMITED:
