@@ -23,6 +23,7 @@ def register(group: typer.Typer) -> None:
     """Add the commands to the group `reproduce`."""
     group.command("diversity")(diversity)
     group.command("retrieval")(retrieval)
+    group.command("all")(everything)
 
 
 def command_line() -> str:
@@ -78,3 +79,29 @@ def retrieval(
             config, out, command=command_line(), catalog=catalog, workers=workers, observer=view
         )
     emit(document, as_json, lambda result: render_findings(result, str(out)))
+
+
+def everything(
+    out: Out,
+    quick: Quick = False,
+    catalog: Catalog = None,
+    only: Annotated[list[str] | None, typer.Option("--only", help="Only this experiment; repeat it.")] = None,
+    workers: Workers = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Run every experiment, one after the other, and put all findings on one page. Goes on if stopped."""
+    from toolwise.pipelines.reproduce.all import reproduce_all
+
+    with ProgressView() as view:
+        document = reproduce_all(
+            out,
+            quick=quick,
+            command=command_line(),
+            only=only or (),
+            catalog=catalog,
+            workers=workers,
+            observer=view,
+        )
+    emit(document, as_json, lambda result: render_findings(result, str(out)))
+    if document["failed"]:
+        raise typer.Exit(1)

@@ -1,0 +1,160 @@
+"""`toolwise reproduce all`: every experiment one after the other, and one page with all findings."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolwise.errors import ConfigError, ToolwiseError
+from toolwise.pipelines.context import Context
+from toolwise.pipelines.meter import Stopwatch
+from toolwise.pipelines.reproduce.embedded import catalog_of
+from toolwise.pipelines.reproduce.findings_page import hardware, table, write_findings
+from toolwise.ports import Observer, silent
+from toolwise.store import RunFolder
+from toolwise.types import Json
+
+NAME = "findings"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What every experiment is told."""
+
+    out: Path
+    """A folder of its own."""
+    quick: bool
+    command: str
+    catalog: Path
+    workers: int
+    observer: Observer
+
+
+def _metatasks(request: Request) -> Json:
+    from toolwise.pipelines.reproduce.metatasks import metatask_experiment, reproduce_metatasks
+
+    config = metatask_experiment(request.quick, (), None, None)
+    return reproduce_metatasks(
+        config, request.out, command=request.command, workers=request.workers, observer=request.observer
+    )
+
+
+def _by_convention(name: str) -> Callable[[Request], Json]:
+    """An experiment whose module has `NAME_experiment(quick)` and `reproduce_NAME(config, out, …)`."""
+
+    def run(request: Request) -> Json:
+        module = importlib.import_module(_module(name))
+        config = getattr(module, f"{name}_experiment")(request.quick)
+        return dict(
+            getattr(module, f"reproduce_{name}")(
+                config,
+                request.out,
+                command=request.command,
+                catalog=request.catalog,
+                workers=request.workers,
+                observer=request.observer,
+            )
+        )
+
+    return run
+
+
+def _module(name: str) -> str:
+    return f"toolwise.pipelines.reproduce.{name}"
+
+
+_REGISTRY: dict[str, Callable[[Request], Json]] = {
+    "search": _by_convention("search"),
+    "generalisation": _by_convention("generalisation"),
+    "diversity": _by_convention("diversity"),
+    "retrieval": _by_convention("retrieval"),
+    "metatasks": _metatasks,
+}
+EXPERIMENTS = tuple(name for name in _REGISTRY if importlib.util.find_spec(_module(name)))
+"""Names, in the order in which they run."""
+
+
+def reproduce_all(
+    out: Path,
+    *,
+    quick: bool,
+    command: str,
+    only: Sequence[str] = (),
+    catalog: Path | None = None,
+    workers: int = 0,
+    observer: Observer = silent,
+) -> Json:
+    """Run the experiments into folders of their own within `out`; one that fails does not stop the others.
+
+    Writes `report.json` and `findings.md`. The same command goes on where it was stopped: experiments that are
+    finished answer from their rows. Raises ConfigError, CatalogError, RunError.
+    """
+    unknown = next((name for name in only if name not in EXPERIMENTS), None)
+    if unknown is not None:
+        raise ConfigError(f"there is no experiment {unknown!r}; choose among {', '.join(EXPERIMENTS)}")
+    settings: Json = {"verb": "reproduce all", "quick": quick}
+    settings["catalog"] = None if catalog is None else str(catalog.resolve())
+    done: dict[str, Json] = {}
+    failed: dict[str, str] = {}
+    with RunFolder(out, settings, resume=True) as folder:
+        source = catalog_of(Context(folder, workers, observer), catalog)
+        for name in [name for name in EXPERIMENTS if not only or name in only]:
+            watch = Stopwatch()
+            request = Request(out / name, quick, _own(command, name, out), source, workers, observer)
+            try:
+                document = _REGISTRY[name](request)
+            except ToolwiseError as error:
+                failed[name] = str(error)
+            except Exception as error:  # a defect in one experiment must not cost the others' hours
+                failed[name] = f"{type(error).__name__}: {error}"
+            else:
+                done[name] = {"folder": name, "seconds": round(watch.seconds, 1), "findings": document["findings"]}
+                failed |= {f"{name}: {what}": why for what, why in document.get("failed", {}).items()}
+    report = _report(done, failed, command)
+    write_findings(out, NAME, report, _page(report), {})
+    return report
+
+
+def _own(command: str, name: str, out: Path) -> str:
+    """The command that repeats one of the experiments alone, from the command that runs all."""
+    first, separator, rest = command.partition(" reproduce all")
+    return f"{first} reproduce {name}{rest} (within {out})" if separator else command
+
+
+def _report(done: dict[str, Json], failed: dict[str, str], command: str) -> dict[str, Json]:
+    return {
+        "command": command,
+        "findings": [{"experiment": name, **finding} for name, of in done.items() for finding in of["findings"]],
+        "experiments": {
+            name: {"folder": of["folder"], "seconds": of["seconds"], "findings": len(of["findings"])}
+            for name, of in done.items()
+        },
+        "failed": failed,
+        "hardware": hardware(),
+    }
+
+
+def _page(report: Json) -> str:
+    seconds = sum(of["seconds"] for of in report["experiments"].values())
+    lines = [
+        "# Published findings, measured here",
+        "",
+        f"`{report['command']}`",
+        "",
+        f"{seconds / 60:.0f} minutes ({report['hardware']['system']} {report['hardware']['machine']}).",
+        "",
+    ]
+    lines += table(
+        ["experiment", "claim", "claimed there", "measured here", "verdict"],
+        [
+            [f"[{f['experiment']}]({f['experiment']}/{f['experiment']}.md)"]
+            + [str(f[key]) for key in ("claim", "claimed", "measured", "verdict")]
+            for f in report["findings"]
+        ],
+    )
+    if report["failed"]:
+        lines += ["## Failed", "", *(f"- {name}: {why}" for name, why in report["failed"].items()), ""]
+    return "\n".join(lines)
