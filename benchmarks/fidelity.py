@@ -221,7 +221,7 @@ def measure(services: tuple[Service, ...], sequences: int, seed: int, *, open_wo
         config = AwsWorldConfig(endpoint=url, hosts=(host,), consent=True, check_arguments=False)
         environment = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
         real = AwsWorld(catalog, config, environment, reset=lambda: _reset(url))
-        simulated = SimulatedWorld(catalog, closed=not open_world)
+        simulated = SimulatedWorld(catalog, closed=False if open_world else None)
         rows: list[Row] = []
         for service in services:
             toolset = catalog.toolset("aws_" + service.name.replace(".", "_"))

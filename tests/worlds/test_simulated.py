@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolwise.errors import DataError, WorldError
-from toolwise.types import ToolCall, ToolErrorKind, canonical_json
+from toolwise.types import Task, ToolCall, ToolErrorKind, canonical_json
 from toolwise.worlds import ResponseLimits, SimulatedSession, SimulatedWorld
 
 
@@ -122,8 +122,18 @@ def test_sub_collections_keep_to_their_parent(session: SimulatedSession, call: C
     assert call("library.deleteNote", shelf_id=first, id=note["id"]).ok
 
 
-def test_a_parent_that_the_world_never_held_is_taken_on_trust(call: Call) -> None:
-    assert call("library.addNote", shelf_id="elsewhere", text="x").ok
+def test_a_parent_that_the_world_never_held_is_taken_on_trust_only_from_who_cannot_make_it(
+    world: SimulatedWorld,
+) -> None:
+    add = ToolCall(name="library.addNote", arguments={"shelf_id": "elsewhere", "text": "x"})
+    narrow = Task(instruction="", candidates=("library.addNote",), relevant=())
+    able = Task(instruction="", candidates=("library.addNote", "library.createShelf"), relevant=())
+    assert world.open(narrow).run(add).ok
+    for whole in (able, Task(instruction="", candidates=(), relevant=())):
+        session = world.open(whole)
+        assert session.run(add).error is ToolErrorKind.NOT_FOUND
+        session.prepare(add)
+        assert session.run(add).ok
 
 
 def test_an_act_needs_its_record(session: SimulatedSession, call: Call) -> None:

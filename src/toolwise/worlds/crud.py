@@ -15,6 +15,7 @@ from toolwise.worlds.addressing import addresses, scope_of
 from toolwise.worlds.records import Record, WorldState, storage_key
 from toolwise.worlds.refusals import ExistsError, NotFoundError
 from toolwise.worlds.related import (
+    MustExist,
     prepare_parent,
     remove_with_parts,
     require_related,
@@ -41,11 +42,11 @@ Arguments = Mapping[str, Json]
 
 
 class Crud:
-    """Runs operations on states for one world seed; in a closed world only what was made or prepared exists."""
+    """Runs operations on states for one world seed."""
 
-    def __init__(self, writer: ResponseWriter, seed: int, *, closed: bool = False) -> None:
+    def __init__(self, writer: ResponseWriter, seed: int, must_exist: MustExist) -> None:
         self._writer = writer
-        self._closed = closed
+        self._must_exist = must_exist
         self._seed = str(seed)
         self._values = ValueGenerator()
 
@@ -53,7 +54,7 @@ class Crud:
         """(response body, next state). Raises NotFoundError, ExistsError."""
         operation = known.operation
         if known.references or known.parent:
-            require_related(known, arguments, state, closed=self._closed)
+            require_related(known, arguments, state, self._must_exist)
         if operation is None:
             return self._plain(known, arguments, {}), self._act(known, arguments, state)
         if operation.action is Action.CREATE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from toolwise.resources import Operation, Reference
 from toolwise.resources.responses import properties_of
@@ -16,17 +16,42 @@ from toolwise.worlds.tooling import KnownTool
 _IDS = ("id", "arn", "url", "name")
 
 
-def require_related(known: KnownTool, arguments: Arguments, state: WorldState, *, closed: bool) -> None:
-    """The records that the call refers to must exist. Raises NotFoundError.
+MustExist = Callable[[KnownTool, str, WorldState], bool]
+"""Must records of this resource exist for a tool to refer to them, or are they taken on trust?"""
 
-    In an open world those of a resource that never had a record are taken on trust; in a closed one only those of a
-    resource that no tool creates.
-    """
+
+def nothing_on_trust(known: KnownTool, resource: str, state: WorldState) -> bool:
+    """A closed world: all must exist that some tool creates; of others nobody can say which exist."""
+    del state
+    return resource in known.creators
+
+
+def all_on_trust(known: KnownTool, resource: str, state: WorldState) -> bool:
+    """An open world: records of a resource that never had one are taken on trust."""
+    del known
+    return state.knows(resource)
+
+
+def trust_of(candidates: frozenset[str]) -> MustExist:
+    """Whoever can call a tool that creates the resource's records, and has not, refers to nothing; any other may mean
+    a record from before. `candidates`: the tools that can be called; empty for all."""
+
+    def must_exist(known: KnownTool, resource: str, state: WorldState) -> bool:
+        creators = known.creators.get(resource)
+        if creators and (not candidates or not candidates.isdisjoint(creators)):
+            return True
+        return state.knows(resource)
+
+    return must_exist
+
+
+def require_related(known: KnownTool, arguments: Arguments, state: WorldState, must_exist: MustExist) -> None:
+    """The records that the call refers to must exist, where nothing is taken on trust. Raises NotFoundError."""
     for reference, value in missing(known, arguments, state):
-        if reference.creatable if closed else state.knows(reference.resource):
+        if must_exist(known, reference.resource, state):
             raise NotFoundError(f"{_noun(reference.resource)} '{value}' not found.", reference.parameter)
     operation = known.operation
-    if operation is None or not known.parent or not (known.parent_creatable if closed else state.knows(known.parent)):
+    if operation is None or not known.parent or not must_exist(known, known.parent, state):
         return
     parent = parent_of(known, operation, arguments)
     if parent is not None and state.find(known.parent, parent[1], parent[2]) is None:

@@ -10,7 +10,7 @@ from toolwise.types import Json, Observation, Task, ToolCall, ToolErrorKind
 from toolwise.worlds.crud import Crud
 from toolwise.worlds.records import Record, WorldState, load_state, storage_key
 from toolwise.worlds.refusals import ExistsError, NotFoundError
-from toolwise.worlds.related import missing
+from toolwise.worlds.related import MustExist, all_on_trust, missing, nothing_on_trust, trust_of
 from toolwise.worlds.responses import ResponseLimits, ResponseWriter
 from toolwise.worlds.tooling import Toolbox, ToolsetSource
 
@@ -25,10 +25,14 @@ class SimulatedWorld:
     name = "simulated"
     can_fork = True
 
-    def __init__(self, tools: ToolsetSource, limits: ResponseLimits | None = None, *, closed: bool = False) -> None:
-        """A `closed` world holds what the start state, `prepare` and calls put into it, and nothing else.
+    def __init__(
+        self, tools: ToolsetSource, limits: ResponseLimits | None = None, *, closed: bool | None = None
+    ) -> None:
+        """What a call refers to must exist if the session's caller could have created it, and if the world has any of
+        its kind; else it is taken on trust.
 
-        In an open one, records that a call refers to are taken on trust as long as the world has none of their kind.
+        `closed`: the world holds what the start state, `prepare` and calls put into it, and nothing else, whoever
+        may create it. `closed=False`: whatever is of a kind that the world has none of is taken on trust.
         """
         self._toolbox = Toolbox(tools)
         self._writer = ResponseWriter(limits or ResponseLimits())
@@ -36,15 +40,18 @@ class SimulatedWorld:
 
     def open(self, task: Task) -> SimulatedSession:
         """A fresh session in the task's start state; only the task's candidates, if it has any, can be called."""
-        return SimulatedSession(self._toolbox, self._writer, task, closed=self._closed)
+        must_exist = trust_of(frozenset(task.candidates))
+        if self._closed is not None:
+            must_exist = nothing_on_trust if self._closed else all_on_trust
+        return SimulatedSession(self._toolbox, self._writer, task, must_exist)
 
 
 class SimulatedSession:
     """One run of one task."""
 
-    def __init__(self, toolbox: Toolbox, writer: ResponseWriter, task: Task, *, closed: bool = False) -> None:
+    def __init__(self, toolbox: Toolbox, writer: ResponseWriter, task: Task, must_exist: MustExist) -> None:
         self._toolbox = toolbox
-        self._crud = Crud(writer, task.world.seed, closed=closed)
+        self._crud = Crud(writer, task.world.seed, must_exist)
         self._candidates = frozenset(task.candidates)
         self._state = load_state(task.world.start)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -78,8 +78,8 @@ class KnownTool:
     """The schema of the parameter by which records are found."""
     key_names: frozenset[str]
     """All parameters by which tools of the resource find its records."""
-    parent_creatable: bool = False
-    """Does some tool create the parent's records?"""
+    creators: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """`toolset:resource` -> the ids of the tools that create its records, for the whole toolset."""
     references: tuple[Reference, ...] = ()
     """Parameters that name records of other resources."""
     children: tuple[Child, ...] = ()
@@ -275,7 +275,7 @@ class _Relations:
 
     references: Mapping[str, tuple[Reference, ...]]
     children: Mapping[str, tuple[Child, ...]]
-    creatable: frozenset[str]
+    creators: Mapping[str, frozenset[str]]
 
 
 def _relations(toolset: Toolset, operations: Mapping[str, Operation]) -> _Relations:
@@ -292,8 +292,15 @@ def _relations(toolset: Toolset, operations: Mapping[str, Operation]) -> _Relati
             if reference.required:
                 inside = (operation.resource, reference.parameter) in sought
                 children.setdefault(reference.resource, {})[Child(reference.parameter, child, inside)] = None
-    creatable = frozenset(op.resource for op in operations.values() if op.action is Action.CREATE)
-    return _Relations(references, {owner: tuple(found) for owner, found in children.items()}, creatable)
+    creators: dict[str, set[str]] = {}
+    for name, operation in operations.items():
+        if operation.action is Action.CREATE:
+            creators.setdefault(f"{toolset.name}:{operation.resource}", set()).add(f"{toolset.name}.{name}")
+    return _Relations(
+        references,
+        {owner: tuple(found) for owner, found in children.items()},
+        {resource: frozenset(tools) for resource, tools in creators.items()},
+    )
 
 
 def _known(
@@ -308,7 +315,8 @@ def _known(
         for reference in relations.references.get(tool.name, ())
     )
     if operation is None:
-        return KnownTool(tool, None, "", "", None, (), None, None, frozenset(), references=references)
+        nothing = (tool, None, "", "", None, (), None, None, frozenset[str]())
+        return KnownTool(*nothing, creators=relations.creators, references=references)
     parent = f"{toolset}:{operation.parent}" if operation.parent else ""
     agreed = resources[operation.resource]
     resource = f"{toolset}:{operation.resource}"
@@ -322,7 +330,7 @@ def _known(
         agreed.model,
         agreed.key_schema,
         agreed.key_names,
-        operation.parent in relations.creatable,
+        relations.creators,
         references,
         relations.children.get(operation.resource, ()),
     )
