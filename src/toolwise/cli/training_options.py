@@ -43,6 +43,10 @@ def _shared(
     chat_template: Annotated[
         str | None, typer.Option("--chat-template", help="own (default), or hermes to give the base ours.")
     ] = None,
+    gguf: Annotated[
+        str | None,
+        typer.Option("--gguf", help="Also a GGUF file of this type (q8_0, f16, …), by llama.cpp's converter."),
+    ] = None,
     seed: Seed = 0,
     resume: Resume = False,
     as_json: AsJson = False,
@@ -64,10 +68,12 @@ def training_command(function: Callable[..., Any]) -> Callable[..., None]:
     @wraps(function)
     def command(**values: Any) -> None:
         mine = {name: values[name] for name in own if name in values and name not in handed}
-        rest = {name: values[name] for name in shared if name not in handed and name != "as_json"}
+        rest = {name: values[name] for name in shared if name not in {*handed, "as_json", "gguf"}}
         given = {**present(rest, but=("lora", *_LORA)), **present({"lora": _lora(rest)})}
         extra = {name: values[name] for name in handed - {"given"} if name in own}
-        _show(function(**mine, **extra, given=given), values["as_json"])
+        convert = _converter(values)
+        document = function(**mine, **extra, given=given)
+        _show({**document, **convert()}, values["as_json"])
 
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {one.name: one.annotation for one in parameters}
@@ -95,6 +101,17 @@ def _lora(values: Mapping[str, Any]) -> Json:
     if given and not values["lora"]:
         raise ConfigError(f"--{sorted(given)[0]} is of --lora; add that, or leave it out")
     return given if values["lora"] else None
+
+
+def _converter(values: Mapping[str, Any]) -> Callable[[], Json]:
+    """What is done after training for a GGUF file; what that needs is looked for before. Raises ConfigError."""
+    kind: str | None = values["gguf"]
+    if kind is None:
+        return dict
+    from toolwise.pipelines import train_llm
+
+    ready = train_llm.gguf_converter(kind, values["base"], adapter=values["lora"] and not values["merge"])
+    return lambda: {"gguf": train_llm.write_gguf(values["out"], ready)}
 
 
 def _show(document: Json, as_json: bool) -> None:

@@ -20,6 +20,7 @@ from toolwise.search import SearchConfig
 from toolwise.types import Json, PreferencePair, SFTExample, Split
 
 if TYPE_CHECKING:
+    from toolwise.training.llm.gguf import GgufType
     from toolwise.training.llm.settings import DpoConfig, GrpoConfig, SftConfig
 
 
@@ -149,6 +150,24 @@ def grpo_config(values: dict[str, Any]) -> GrpoConfig:
     from toolwise.training.llm.settings import GrpoConfig
 
     return parse_config(GrpoConfig, values, "train grpo")
+
+
+def gguf_converter(kind: str, base: str, *, adapter: bool = False) -> tuple[Path, GgufType]:
+    """What `write_gguf` needs, looked for before a training. Raises ConfigError, MissingExtraError."""
+    require_llm_training()
+    from toolwise.models.open_models import is_compact
+    from toolwise.training.llm import gguf
+
+    compact = base == SCRATCH or ((Path(base) / "config.json").is_file() and is_compact(Path(base)))
+    gguf.require_convertible(compact=compact, adapter=adapter)
+    return gguf.find_converter(kind)
+
+
+def write_gguf(model: Path, converter: tuple[Path, GgufType]) -> str | None:
+    """A trained model as a GGUF file in its folder; only the first process writes. Raises ConfigError, RunError."""
+    from toolwise.training.llm import gguf
+
+    return str(gguf.write_gguf(model, *converter)) if is_first_process() else None
 
 
 def is_first_process() -> bool:

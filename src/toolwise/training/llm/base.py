@@ -77,8 +77,16 @@ def _configuration(base: str) -> PretrainedConfig:
     if Path(base).exists() and not (Path(base) / "config.json").is_file():
         raise DataError(f"{base} holds no model (no config.json); give a model's folder or its name on Hugging Face")
     register_compact()
-    with boundary(DataError, f"cannot read the base {base}"):
-        settings: PretrainedConfig = AutoConfig.from_pretrained(base)
+    try:
+        with boundary(DataError, f"cannot read the base {base}"):
+            settings: PretrainedConfig = AutoConfig.from_pretrained(base)
+    except DataError as error:
+        if Path(base).exists() or not isinstance(error.__cause__, OSError):
+            raise
+        raise DataError(
+            f"there is no folder {base}, and no model of that name could be fetched from Hugging Face or its cache "
+            "here; check --base and the connection"
+        ) from error
     named = getattr(settings, "architectures", None) or []
     if settings.model_type != COMPACT and not any(name.endswith(_CAUSAL) for name in named):
         kind = named[0] if named else settings.model_type
@@ -94,7 +102,9 @@ def _load_weights(base: str, settings: PretrainedConfig) -> PreTrainedModel:
             model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(base, config=settings, dtype=torch.float32)
         except ValueError as error:
             if "AutoModelForCausalLM" in str(error):
-                raise ConfigError(f"{base} ({settings.model_type}) is no causal language model") from error
+                raise ConfigError(
+                    f"{base} ({settings.model_type}) is no causal language model; take a base that writes text"
+                ) from error
             raise
     return model
 

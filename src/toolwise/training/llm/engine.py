@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import warnings
@@ -116,7 +117,8 @@ def _checkpointing(config: LlmTrainingConfig) -> dict[str, Any]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Nothing but our own progress: `transformers` prints bars and advice."""
+    """Nothing but our own progress: `transformers` prints bars and advice, and each try to reach a hub is a line."""
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     with warnings.catch_warnings():

@@ -47,7 +47,8 @@ def train_grpo(data: Attempts, base: str, out: Path, config: GrpoConfig, observe
     Returns the summary. Raises ConfigError, DataError, RunError.
     """
     _require(data, config)
-    settings = config.model_dump(mode="json", exclude=set(_RESUMABLE))
+    settings = config.model_dump(mode="json", exclude=set(engine.RESUMABLE))
+    settings["attempts an update"] = config.batch * config.accumulate * engine.world_size()
     if (done := engine.begin(out, {"method": "grpo", "base": base, **settings}, list(data.keys))) is not None:
         return done
     engine.use_own_cores()
@@ -78,10 +79,6 @@ def train_grpo(data: Attempts, base: str, out: Path, config: GrpoConfig, observe
     }
     metrics = ("first_reward", "reward", "steps", "seconds", "attempts")
     return finish(trainer, loaded, out, Done("grpo", data.name, config, summary, metrics, {"train": summary["train"]}))
-
-
-_RESUMABLE = engine.RESUMABLE - {"batch", "accumulate"}
-"""Another number of attempts an update would be another training."""
 
 
 def _require(data: Attempts, config: GrpoConfig) -> None:
