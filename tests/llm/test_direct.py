@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from loopback_server import Received, Wire, serving
 from toolwise.llm.direct import DirectTransport
-from toolwise.llm.faults import EndpointError, FaultKind
+from toolwise.llm.faults import EndpointError, EndpointFault
 from toolwise.llm.http_responses import ResponseReader
 from toolwise.llm.transport import HttpAnswer, HttpTransport, new_transport
 
@@ -174,16 +174,16 @@ OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi"
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\nx: hang-up\r\n\r\nhi", FaultKind.CONNECTION),
-        (b"", FaultKind.CONNECTION),
-        (b"what?\r\n\r\n", FaultKind.CONNECTION),
-        (None, FaultKind.TIMEOUT),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\nx: hang-up\r\n\r\nhi", EndpointFault.CONNECTION),
+        (b"", EndpointFault.CONNECTION),
+        (b"what?\r\n\r\n", EndpointFault.CONNECTION),
+        (None, EndpointFault.TIMEOUT),
     ],
 )
 def test_each_failure_is_named_and_the_next_call_gets_a_connection_of_its_own(
-    answer: bytes | None, kind: FaultKind
+    answer: bytes | None, kind: EndpointFault
 ) -> None:
-    async def go(url: str) -> tuple[FaultKind, bytes]:
+    async def go(url: str) -> tuple[EndpointFault, bytes]:
         transport = DirectTransport()
         with pytest.raises(EndpointError) as failed:
             await transport.post(url, b"{}", {}, 0.3)
@@ -215,7 +215,7 @@ def test_nobody_listens() -> None:
     transport = DirectTransport()
     (error,) = asyncio.run(asked(transport.post("http://127.0.0.1:9/v1", b"", {}, 5), transport=transport))
     assert isinstance(error, EndpointError)
-    assert error.kind is FaultKind.UNREACHABLE
+    assert error.kind is EndpointFault.UNREACHABLE
 
 
 def test_a_call_that_is_given_up_leaves_no_answer_for_the_next() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from toolwise.config import parse_config
 from toolwise.errors import ConfigError
 from toolwise.llm.endpoint import EndpointConfig, EndpointModel
-from toolwise.llm.faults import EndpointError, EndpointUnusableError, FaultKind, fault_of
+from toolwise.llm.faults import EndpointError, EndpointFault, EndpointUnusableError, fault_of
 from toolwise.llm.pool import EndpointPool
 from toolwise.llm.pricing import Counter, Price, price_of
 from toolwise.llm.transport import HttpAnswer
@@ -112,8 +112,8 @@ def test_words_beside_calls_are_a_thought() -> None:
     [
         refused(500, "broke"),
         refused(503, "busy"),
-        EndpointError(FaultKind.CONNECTION, "reset"),
-        EndpointError(FaultKind.TIMEOUT, "late"),
+        EndpointError(EndpointFault.CONNECTION, "reset"),
+        EndpointError(EndpointFault.TIMEOUT, "late"),
         HttpAnswer(200, b'{"choices": [{"mess'),
         HttpAnswer(502, b"<html>Bad gateway</html>"),
     ],
@@ -176,7 +176,7 @@ def test_what_is_no_endpoint_is_said_in_one_line(body: bytes) -> None:
 
 
 def test_a_closed_port_is_said_soon() -> None:
-    transport = ScriptedTransport(lambda _: EndpointError(FaultKind.UNREACHABLE, "no connection"))
+    transport = ScriptedTransport(lambda _: EndpointError(EndpointFault.UNREACHABLE, "no connection"))
     with pytest.raises(EndpointUnusableError, match="is the server running"):
         run_virtually(model_over(transport).complete(ChatRequest((USER,))))
     assert len(transport.sent) == 3
@@ -191,7 +191,7 @@ def test_one_hopeless_call_does_not_stop_the_others() -> None:
         await model.complete(ChatRequest((USER,)))
         with pytest.raises(EndpointError) as error:
             await model.complete(ChatRequest((USER,), sampling=Sampling(seed=1)))
-        assert error.value.kind is FaultKind.SERVER
+        assert error.value.kind is EndpointFault.SERVER
         assert (await model.complete(ChatRequest((USER,)))).message.content == "hi"
 
     run_virtually(go())
@@ -233,10 +233,10 @@ def test_a_cut_off_answer_gets_more_room_instead_of_a_repair() -> None:
 def test_never_readable_is_told_apart_from_always_cut_off() -> None:
     with pytest.raises(EndpointError) as error:
         ask(lambda _: called("{"), ChatRequest((USER,), TOOLS))
-    assert error.value.kind is FaultKind.UNPARSABLE
+    assert error.value.kind is EndpointFault.UNPARSABLE
     with pytest.raises(EndpointError) as error:
         ask(lambda _: said("half a sen", finish="length"))
-    assert error.value.kind is FaultKind.TRUNCATED
+    assert error.value.kind is EndpointFault.TRUNCATED
 
 
 SCHEMA = {"title": "pair", "type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
@@ -296,7 +296,7 @@ def test_a_request_that_is_too_long_is_shortened_and_said_so() -> None:
 def test_a_request_that_cannot_be_shortened_fails_alone() -> None:
     with pytest.raises(EndpointError) as error:
         ask(lambda _: refused(400, "maximum context length is 10 tokens"))
-    assert error.value.kind is FaultKind.CONTEXT_LENGTH
+    assert error.value.kind is EndpointFault.CONTEXT_LENGTH
 
 
 def test_the_key_is_sent_and_appears_in_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -357,7 +357,7 @@ def test_any_bytes_are_a_reply_or_a_typed_fault(body: bytes) -> None:
     try:
         read_reply(body, "there")
     except EndpointError as error:
-        assert error.kind is FaultKind.MALFORMED
+        assert error.kind is EndpointFault.MALFORMED
 
 
 JSON = st.recursive(

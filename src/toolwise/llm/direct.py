@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import cast
 from urllib.parse import quote, urlsplit
 
-from toolwise.llm.faults import EndpointError, FaultKind
+from toolwise.llm.faults import EndpointError, EndpointFault
 from toolwise.llm.http_responses import ResponseReader
 from toolwise.llm.transport import HttpAnswer
 
@@ -54,7 +54,7 @@ class DirectTransport:
             try:
                 return await self._exchange(connection, place, request, (url, deadline, timeout_s))
             except EndpointError as error:
-                if error.kind is not FaultKind.CONNECTION or connection.heard:
+                if error.kind is not EndpointFault.CONNECTION or connection.heard:
                     raise  # otherwise the other side had closed it meanwhile, as servers do with idle ones
         connection = await self._connected(place, url, timeout_s)
         return await self._exchange(connection, place, request, (url, deadline, timeout_s))
@@ -66,11 +66,11 @@ class DirectTransport:
         try:
             return await connection.exchange(request, deadline)
         except TimeoutError:
-            raise EndpointError(FaultKind.TIMEOUT, f"{url} did not answer within {timeout_s:g} s") from None
+            raise EndpointError(EndpointFault.TIMEOUT, f"{url} did not answer within {timeout_s:g} s") from None
         except ValueError as error:
-            raise EndpointError(FaultKind.CONNECTION, f"{url} does not speak HTTP/1.1: {error}") from error
+            raise EndpointError(EndpointFault.CONNECTION, f"{url} does not speak HTTP/1.1: {error}") from error
         except OSError as error:
-            raise EndpointError(FaultKind.CONNECTION, f"{url}: {_words(error)}") from error
+            raise EndpointError(EndpointFault.CONNECTION, f"{url}: {_words(error)}") from error
         finally:
             if connection.usable:
                 self._idle[place.host, place.port, place.secure].append(connection)
@@ -106,9 +106,9 @@ class DirectTransport:
                     ssl=self._context() if place.secure else None,
                 )
         except TimeoutError:
-            raise EndpointError(FaultKind.TIMEOUT, f"{url} did not answer within {timeout_s:g} s") from None
+            raise EndpointError(EndpointFault.TIMEOUT, f"{url} did not answer within {timeout_s:g} s") from None
         except (OSError, UnicodeError) as error:
-            raise EndpointError(FaultKind.UNREACHABLE, f"no connection to {url}: {_words(error)}") from error
+            raise EndpointError(EndpointFault.UNREACHABLE, f"no connection to {url}: {_words(error)}") from error
         self._open.add(connection)
         return connection
 
@@ -124,7 +124,7 @@ class DirectTransport:
         if head is None:
             lines = [f"{name}: {value}\r\n" for name, value in {**headers, "accept": "application/json"}.items()]
             if any("\r" in line[:-2] or "\n" in line[:-2] for line in lines):
-                raise EndpointError(FaultKind.REFUSED, "a header must not hold a line break")
+                raise EndpointError(EndpointFault.REFUSED, "a header must not hold a line break")
             head = self._heads[key] = "".join(lines).encode("latin-1")
         return head
 
@@ -223,7 +223,7 @@ def _place(url: str) -> _Place:
         port = parts.port or (443 if secure else 80)
         host = (parts.hostname or "").encode("ascii" if ":" in (parts.hostname or "") else "idna").decode()
     except (ValueError, UnicodeError) as error:
-        raise EndpointError(FaultKind.REFUSED, f"{url} is no address: {error}") from error
+        raise EndpointError(EndpointFault.REFUSED, f"{url} is no address: {error}") from error
     path = quote(parts.path or "/", safe=_PRINTABLE)
     shown = f"[{host}]" if ":" in host else host
     where = shown if port == (443 if secure else 80) else f"{shown}:{port}"

@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 
 from toolwise.config import Config
 from toolwise.errors import ConfigError
-from toolwise.llm.faults import RETRIED, EndpointError, EndpointUnusableError, FaultKind, fault_of
+from toolwise.llm.faults import RETRIED, EndpointError, EndpointFault, EndpointUnusableError, fault_of
 from toolwise.llm.limits import Limiter, backoff, retry_after
 from toolwise.llm.pricing import Counter, Meter, Price, Usage, estimated_tokens, price_of, usage_of
 from toolwise.llm.repair import checked_document, shorter, with_more_room, with_repair, with_schema_in_words
@@ -26,7 +26,7 @@ _DOWN_AFTER = 3
 """So many calls in a row that failed in all their attempts mean that the endpoint is down."""
 _FIRST_CONTACT = 3
 """Attempts to talk to an endpoint that has never answered."""
-_NOBODY_THERE = (FaultKind.UNREACHABLE, FaultKind.MALFORMED)
+_NOBODY_THERE = (EndpointFault.UNREACHABLE, EndpointFault.MALFORMED)
 _DOWN_AFTER_S = 15.0
 """An endpoint that lets nobody in for so long after its last answer is down; one that restarts is back by then."""
 _MAX_ASKS = 8
@@ -128,7 +128,9 @@ class EndpointModel:
             repairs += 1
             # A repair is of the request as it was asked, not of an earlier repair: prompts must not pile up.
             current = with_more_room(current) if read.cut_off else with_repair(request, read)
-        raise EndpointError(FaultKind.REFUSED, f"{self.name} took the request in none of its forms; see the notices")
+        raise EndpointError(
+            EndpointFault.REFUSED, f"{self.name} took the request in none of its forms; see the notices"
+        )
 
     async def close(self) -> None:
         """Close the connections."""
@@ -142,23 +144,23 @@ class EndpointModel:
 
     def _adjusted(self, fault: EndpointError, request: ChatRequest) -> ChatRequest:
         """What to ask instead after a refusal that says what to change; raises the fault where nothing can be."""
-        if fault.kind is FaultKind.NO_TOOLS and request.tools and not self._text_calls:
+        if fault.kind is EndpointFault.NO_TOOLS and request.tools and not self._text_calls:
             self._text_calls = True
             self._meter.notice(
                 f"{self.name} takes no tools: they are described in the prompt, and calls read from text"
             )
             return request
-        if fault.kind is FaultKind.NO_SCHEMA and request.answer_schema and not self._schema_in_words:
+        if fault.kind is EndpointFault.NO_SCHEMA and request.answer_schema and not self._schema_in_words:
             self._schema_in_words = True
             self._meter.notice(
                 f"{self.name} takes no schema for answers: it is put into the prompt, and answers checked"
             )
             return request
-        if fault.kind in (FaultKind.NO_TOOLS, FaultKind.NO_SCHEMA):
-            adapted = self._text_calls if fault.kind is FaultKind.NO_TOOLS else self._schema_in_words
+        if fault.kind in (EndpointFault.NO_TOOLS, EndpointFault.NO_SCHEMA):
+            adapted = self._text_calls if fault.kind is EndpointFault.NO_TOOLS else self._schema_in_words
             if adapted and (request.tools or request.answer_schema):
                 return request  # another call has found out meanwhile
-        if fault.kind is FaultKind.CONTEXT_LENGTH and (less := shorter(request)) is not None:
+        if fault.kind is EndpointFault.CONTEXT_LENGTH and (less := shorter(request)) is not None:
             self._meter.notice(f"a request was too long for {self.name}: its longest observation was shortened")
             return less
         raise fault
@@ -209,7 +211,7 @@ class EndpointModel:
             limiter.concurrency.succeeded()
             return read
         except EndpointError as fault:
-            if fault.kind is FaultKind.RATE_LIMITED:
+            if fault.kind is EndpointFault.RATE_LIMITED:
                 limiter.concurrency.rate_limited(epoch)
             raise self._redacted(fault) from None
         finally:
@@ -237,15 +239,15 @@ class EndpointModel:
         seconds = backoff(
             attempt, self._jitter, asked=fault.retry_after, base=config.backoff_s, ceiling=config.backoff_ceiling_s
         )
-        if fault.kind is FaultKind.RATE_LIMITED and fault.retry_after is not None:
+        if fault.kind is EndpointFault.RATE_LIMITED and fault.retry_after is not None:
             self.limiter.pause.extend(fault.retry_after)  # everyone waits, not only the one that was told
         await asyncio.sleep(seconds)
 
-    def _is_gone(self, kind: FaultKind, attempt: int) -> bool:
+    def _is_gone(self, kind: EndpointFault, attempt: int) -> bool:
         """Is an endpoint that cannot be connected to, or talks of something else, more than busy or restarting?"""
         if self._answered_at is None:
             return attempt + 1 >= _FIRST_CONTACT
-        if kind is FaultKind.MALFORMED or asyncio.get_running_loop().time() - self._answered_at < _DOWN_AFTER_S:
+        if kind is EndpointFault.MALFORMED or asyncio.get_running_loop().time() - self._answered_at < _DOWN_AFTER_S:
             return False
         self._exhausted = _DOWN_AFTER
         return True
@@ -268,9 +270,9 @@ class EndpointModel:
 
 
 _REMEDIES = {
-    FaultKind.UNREACHABLE: "is the server running, and is --base-url right? Run again with --resume when it is",
-    FaultKind.MALFORMED: "check --base-url, then run again with --resume",
-    FaultKind.RATE_LIMITED: "lower --concurrency or set --requests-per-minute, then run again with --resume",
+    EndpointFault.UNREACHABLE: "is the server running, and is --base-url right? Run again with --resume when it is",
+    EndpointFault.MALFORMED: "check --base-url, then run again with --resume",
+    EndpointFault.RATE_LIMITED: "lower --concurrency or set --requests-per-minute, then run again with --resume",
 }
 
 
@@ -281,5 +283,5 @@ def _whole(read: Read) -> Read:
 
 def _unusable_answer(read: Read, model: str) -> EndpointError:
     if read.cut_off:
-        return EndpointError(FaultKind.TRUNCATED, f"{model}'s answer was cut off; raise --max-tokens-per-call")
-    return EndpointError(FaultKind.UNPARSABLE, f"{model} wrote what cannot be used: {read.problem}")
+        return EndpointError(EndpointFault.TRUNCATED, f"{model}'s answer was cut off; raise --max-tokens-per-call")
+    return EndpointError(EndpointFault.UNPARSABLE, f"{model} wrote what cannot be used: {read.problem}")

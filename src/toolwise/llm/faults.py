@@ -13,7 +13,7 @@ _SHOWN = 160
 """Characters of a foreign answer that an error repeats."""
 
 
-class FaultKind(StrEnum):
+class EndpointFault(StrEnum):
     """Why a model call did not succeed."""
 
     RATE_LIMITED = "rate_limited"
@@ -44,12 +44,12 @@ class FaultKind(StrEnum):
 
 RETRIED = frozenset(
     {
-        FaultKind.RATE_LIMITED,
-        FaultKind.SERVER,
-        FaultKind.UNREACHABLE,
-        FaultKind.CONNECTION,
-        FaultKind.TIMEOUT,
-        FaultKind.MALFORMED,
+        EndpointFault.RATE_LIMITED,
+        EndpointFault.SERVER,
+        EndpointFault.UNREACHABLE,
+        EndpointFault.CONNECTION,
+        EndpointFault.TIMEOUT,
+        EndpointFault.MALFORMED,
     }
 )
 """Worth another attempt as they are."""
@@ -58,7 +58,7 @@ RETRIED = frozenset(
 class EndpointError(ModelError):
     """One call failed; others may go on."""
 
-    def __init__(self, kind: FaultKind, message: str, *, retry_after: float | None = None) -> None:
+    def __init__(self, kind: EndpointFault, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.kind = kind
         self.retry_after = retry_after
@@ -79,11 +79,11 @@ def fault_of(
     if remedy:
         return EndpointUnusableError(f"{said}; {remedy}")
     if status == 429:
-        kind = FaultKind.RATE_LIMITED
+        kind = EndpointFault.RATE_LIMITED
     elif status in (408, 504):
-        kind = FaultKind.TIMEOUT
+        kind = EndpointFault.TIMEOUT
     elif status >= 500 or status == 409:
-        kind = FaultKind.SERVER
+        kind = EndpointFault.SERVER
     else:
         kind = _refusal(status, f"{code} {text}".lower())
     return EndpointError(kind, said, retry_after=retry_after)
@@ -104,20 +104,20 @@ def _remedy(status: int, low: str, model: str, key_name: str) -> str:
     return ""
 
 
-def _refusal(status: int, low: str) -> FaultKind:
+def _refusal(status: int, low: str) -> EndpointFault:
     """Which of the refusals that we can do something about this is."""
     if status == 413 or "context_length" in low or "context length" in low or "maximum context" in low:
-        return FaultKind.CONTEXT_LENGTH
+        return EndpointFault.CONTEXT_LENGTH
     if ("too long" in low or "exceed" in low) and ("prompt" in low or "token" in low or "context" in low):
-        return FaultKind.CONTEXT_LENGTH
+        return EndpointFault.CONTEXT_LENGTH
     denied = any(word in low for word in ("support", "enable", "unknown", "unrecognized", "not allowed", "invalid"))
     if denied and ("response_format" in low or "json_schema" in low):
-        return FaultKind.NO_SCHEMA
+        return EndpointFault.NO_SCHEMA
     if any(word in low for word in ("support", "enable", "tool-call-parser")) and (
         "tool" in low or "function call" in low
     ):
-        return FaultKind.NO_TOOLS
-    return FaultKind.REFUSED
+        return EndpointFault.NO_TOOLS
+    return EndpointFault.REFUSED
 
 
 def _error_text(body: bytes) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from toolwise.errors import MissingExtraError
-from toolwise.llm.faults import EndpointError, FaultKind
+from toolwise.llm.faults import EndpointError, EndpointFault
 
 if TYPE_CHECKING:
     import aiohttp
@@ -75,13 +75,13 @@ class HttpTransport:
                     answer = await response.read()
                     return HttpAnswer(response.status, answer, response.headers)
         except TimeoutError:
-            raise EndpointError(FaultKind.TIMEOUT, f"{url} did not answer within {timeout_s:g} s") from None
+            raise EndpointError(EndpointFault.TIMEOUT, f"{url} did not answer within {timeout_s:g} s") from None
         except aiohttp.ClientConnectorError as error:
             cause = " ".join(str(error.os_error).split())
-            raise EndpointError(FaultKind.UNREACHABLE, f"no connection to {url}: {cause}") from error
+            raise EndpointError(EndpointFault.UNREACHABLE, f"no connection to {url}: {cause}") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             cause = " ".join(str(error).split()) or type(error).__name__
-            raise EndpointError(FaultKind.CONNECTION, f"{url}: {cause}") from error
+            raise EndpointError(EndpointFault.CONNECTION, f"{url}: {cause}") from error
 
     async def close(self) -> None:
         if self._session is not None:

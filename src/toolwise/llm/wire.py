@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 import orjson
 
-from toolwise.llm.faults import EndpointError, FaultKind, excerpt
+from toolwise.llm.faults import EndpointError, EndpointFault, excerpt
 from toolwise.ports import ChatReply, ChatRequest
 from toolwise.types import Json, Message, Role, ToolCall, canonical_json
 from toolwise.types.base import IDENTITY_SCHEME
@@ -215,7 +215,7 @@ def read_reply(body: bytes, where: str) -> Read:
 
 def _malformed(where: str, what: str) -> EndpointError:
     return EndpointError(
-        FaultKind.MALFORMED,
+        EndpointFault.MALFORMED,
         f"{where} answered with {what}, not with a chat completion; check that --base-url is an OpenAI-compatible "
         "endpoint and that no proxy stands between",
     )
