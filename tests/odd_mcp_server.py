@@ -36,6 +36,7 @@ TOOLS = [
     tool("notes", "Read the notes", annotations={"readOnlyHint": True}),
     tool("environment", "Show the environment", annotations={"readOnlyHint": True}),
     tool("picture", "Show a picture", annotations={"readOnlyHint": True}),
+    tool("label", "Label a thing", {"the text": TEXT, "$to": TEXT, "the_text": TEXT}, ["the text"]),
     tool("where", "Tell where it is", {"path": TEXT}, annotations={"readOnlyHint": True}),
 ]
 
@@ -103,6 +104,7 @@ def call(name, given):
         "big": lambda: text("y" * 3_000_000),
         "lie": lambda: text("", structuredContent={"n": "seven"}),
         "delete_all": lambda: text("deleted"),
+        "label": lambda: text(json.dumps(given, sort_keys=True)),
         "notes": lambda: text(notes.read_text() if notes.exists() else ""),
         "environment": lambda: text(json.dumps(dict(os.environ))),
         "picture": lambda: {"content": [{"type": "image", "data": "QUJD", "mimeType": "image/png"}]},

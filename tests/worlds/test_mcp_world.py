@@ -63,6 +63,17 @@ def ask(session: McpSession, tool: str, **arguments: Any) -> Observation:
     return asyncio.run(session.call(ToolCall(id="c", name=f"odd.{tool}", arguments=arguments)))
 
 
+def test_parameters_of_illegal_names_are_called_otherwise_here_and_as_they_are_on_the_server(
+    tools: Catalog, folder: Path
+) -> None:
+    tool = tools.tool("odd.label")
+    assert isinstance(tool.binding, McpBinding)
+    assert (list(tool.properties), tool.required) == (["the_text", "to", "the_text_2"], ("the_text",))
+    assert tool.binding.wire_names == {"the_text": "the text", "to": "$to", "the_text_2": "the_text"}
+    seen = ask(world(tools, folder, consent=True).open(TASK), "label", the_text="a", to="b", the_text_2="c")
+    assert seen.body == {"the text": "a", "$to": "b", "the_text": "c"}
+
+
 def test_answers_are_structured_content_json_or_text(tools: Catalog, folder: Path) -> None:
     session = world(tools, folder).open(TASK)
     assert ask(session, "count").body == {"count": 1}

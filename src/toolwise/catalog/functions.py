@@ -136,6 +136,9 @@ class Builder:
         }
         if function.binding is not None:
             tool["binding"] = function.binding
+            wire_names = {ours: theirs for theirs, ours in renamed.items() if ours != theirs}
+            if wire_names and function.binding["kind"] == "mcp":
+                tool["binding"] = {**function.binding, "wire_names": wire_names}
         if isinstance(function.returns, dict) and function.returns:
             tool["returns"] = self._converted(function.returns)
         examples = [

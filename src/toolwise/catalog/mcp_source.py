@@ -56,6 +56,7 @@ def _draft(spec: ServerSpec, listing: Listing) -> Draft:
         introduction=first_sentence(about),
         family=f"mcp-{slug(listing.name or title, 'server')}",
         servers=[spec.text],
+        hints=[f"{tool['name']} {first_sentence(plain(tool.get('description'), 160))}" for tool in listing.tools[:40]],
     )
     for name, problem in listing.dropped:
         draft.leave_out(name, LeftOutReason.INVALID_SCHEMA, problem)
@@ -67,15 +68,14 @@ def _draft(spec: ServerSpec, listing: Listing) -> Draft:
             draft.leave_out(tool["name"][:80], LeftOutReason.INVALID_OPERATION, reason)
             continue
         names.add(tool["name"])
-        _add(builder, draft, tool, spec)
+        _add(builder, tool, spec)
     draft = builder.finish()
     if not draft.tools:
         raise CatalogError(f"{spec.shown}: the server offers no tool that can be used")
     return draft
 
 
-def _add(builder: Builder, draft: Draft, tool: dict[str, Any], spec: ServerSpec) -> None:
-    before = len(draft.tools)
+def _add(builder: Builder, tool: dict[str, Any], spec: ServerSpec) -> None:
     builder.add(
         Function(
             name=tool["name"],
@@ -87,13 +87,6 @@ def _add(builder: Builder, draft: Draft, tool: dict[str, Any], spec: ServerSpec)
             binding={"kind": "mcp", "server": spec.text, "tool": tool["name"]},
         )
     )
-    given = (tool.get("inputSchema") or {}).get("properties")
-    if len(draft.tools) > before and isinstance(given, dict):
-        renamed = set(given) - set(draft.tools[-1]["parameters"]["properties"])
-        if renamed:  # a binding has no place for a parameter's own name
-            draft.tools.pop()
-            name = sorted(renamed)[0]
-            draft.leave_out(tool["name"][:80], LeftOutReason.INVALID_SCHEMA, f"the parameter {name[:80]!r} is no name")
 
 
 def _title(tool: dict[str, Any]) -> str:

@@ -101,6 +101,8 @@ class McpBinding(Frozen):
     """How to reach the server: a command line (stdio) or an http(s) address (streamable HTTP)."""
     tool: str
     """The tool's name on the server, which may be no legal name here."""
+    wire_names: Mapping[str, str] = Field(default_factory=dict)
+    """Parameter name -> its name on the server, where the two differ."""
 
 
 class PythonBinding(Frozen):

@@ -157,7 +157,9 @@ class McpSession:
         held = self._world.held_for(tool, self._held)
         try:
             server = self._server(held, spec, copy)
-            given = copy.inward(dict(arguments)) if copy else dict(arguments)
+            wire_names = tool.binding.wire_names
+            named = {wire_names.get(name, name): value for name, value in arguments.items()}
+            given = copy.inward(named) if copy else named
             answer = await background().run(_ask(server, tool.binding.tool, given))
             seen = read_answer(answer, tool, self._world.validator(tool), self._world.config.answer_bytes)
         except CatalogError as error:
