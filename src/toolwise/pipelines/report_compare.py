@@ -72,8 +72,9 @@ def _names(groups: Sequence[tuple[Run, Group]]) -> list[str]:
         for run, group in groups
     ]
     telling = [i for i in range(4) if len({part[i] for part in parts}) > 1] or [1, 2]
-    if all(part[0] == part[1] for part in parts):
-        telling = [i for i in telling if i != 1] or telling
+    agents_of = {run: {part[1] for part in parts if part[0] == run} for run, *_ in parts}
+    if 0 in telling and all(len(agents) == 1 for agents in agents_of.values()):
+        telling = [i for i in telling if i != 1]  # a run's name says whose it is
     names = [", ".join(part[i] for i in telling if part[i]) or part[0] for part in parts]
     seen = Counter(names)
     return [f"{name} ({n})" if seen[name] > 1 else name for n, name in enumerate(names, 1)]

@@ -22,7 +22,7 @@ from toolwise.pipelines.corpus import ACCEPTED_TASKS, build_corpus
 from toolwise.pipelines.evaluate import evaluate_agents
 from toolwise.pipelines.funnels import followed_by
 from toolwise.pipelines.meter import MemoryMeter
-from toolwise.pipelines.report import PAGE_FILE, RECORD_FILE, RESULT_FILE, page
+from toolwise.pipelines.report import PAGE_FILE, RECORD_FILE, RESULT_FILE, page_of_run
 from toolwise.pipelines.retrieve import evaluate_retrieval, train_and_index
 from toolwise.pipelines.settings import RunConfig
 from toolwise.pipelines.solve import solve_tasks, verify_trajectories
@@ -56,7 +56,7 @@ def run(
         record = _record(context, config, summaries, peak_memory_mb=meter.peak_mb, command=command)
         write_json(context.path(RESULT_FILE), record["result"])
         write_json(context.path(RECORD_FILE), record)
-        write_report(page(record), context.path(PAGE_FILE))
+        write_report(page_of_run(folder.path), context.path(PAGE_FILE))
         return record["result"]
 
 

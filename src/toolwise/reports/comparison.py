@@ -295,6 +295,7 @@ def failures(document: RunDocument) -> Heat | None:
     if not kinds:
         return None
     columns = tuple((c.name, f"of {wording.plural(c.known, 'task')}") for c in contenders)
+    most = max(count / c.known for c in contenders for count in c.failures.values())
     rows = []
     for kind in kinds:
         cells = []
@@ -303,7 +304,7 @@ def failures(document: RunDocument) -> Heat | None:
             share, kind_said = count / c.known, wording.plain(kind).lower()
             tip = f"{c.name}: {kind_said} in {wording.count(count)} of {wording.plural(c.known, 'task')}"
             note = wording.percent(share) if count else ""
-            cells.append(HeatCell(wording.count(count), note, level(share), tip))
+            cells.append(HeatCell(wording.count(count), note, level(share / most), tip))
         rows.append(HeatRow(wording.plain(kind), document.failure_kinds[kind], None, tuple(cells)))
     return Heat(columns, tuple(rows))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from toolwise.reports import sections, wording
+from toolwise.reports import comparison, sections, wording
 from toolwise.reports.document import RunDocument
 
 
@@ -15,11 +15,14 @@ def render_markdown(document: RunDocument) -> str:
         parts.append(_text(document.subtitle))
     if document.created:
         parts.append(f"*{_text(document.created)}*")
+    parts += ["\n".join(f"- {_text(note)}" for note in document.notes)] if document.notes else []
     parts += _headlines(document)
+    parts += _comparison(document)
     for title, found in (("Results", sections.results(document)), ("Retrieval", sections.retrieval(document))):
         if found is not None:
             parts += [f"## {title}", *([found.lede] if found.lede else []), _metrics(found)]
     parts += _funnels(document)
+    parts += _sources(document)
     for title, (tiles, _) in (
         ("Catalog", sections.catalog(document)),
         ("Corpus", sections.corpus(document)),
@@ -31,6 +34,45 @@ def render_markdown(document: RunDocument) -> str:
     if command:
         parts += ["## Command", "    " + " ".join(command.split())]
     return "\n\n".join(parts) + "\n"
+
+
+def _comparison(document: RunDocument) -> list[str]:
+    """The leaderboard, the settings and the kinds of failure as tables."""
+    parts: list[str] = []
+    board = comparison.board(document)
+    if board is not None:
+        head = ["", "Agent", "Passed", "95% interval", "n", *board.columns, "Points from the first"]
+        rows = [
+            [row.rank, row.contender.name, row.value, row.interval, row.n, *row.costs, row.against or wording.MISSING]
+            for row in board.rows
+        ]
+        parts += ["## Leaderboard", _text(board.lede), _table(head, rows)]
+    for title, corner, heat in (
+        ("By setting", "Agent", comparison.settings(document)),
+        ("Why attempts fail", "Kind", comparison.failures(document)),
+    ):
+        if heat is not None:
+            head = [corner, *(f"{label} ({note})" for label, note in heat.columns)]
+            rows = [[row.label, *(_shade(cell) for cell in row.cells)] for row in heat.rows]
+            parts += [f"## {title}", _table(head, rows)]
+    return parts
+
+
+def _shade(cell: comparison.HeatCell | None) -> str:
+    if cell is None:
+        return wording.MISSING
+    return f"{cell.value} ({cell.note})" if cell.note else cell.value
+
+
+def _sources(document: RunDocument) -> list[str]:
+    if not document.sources:
+        return []
+    rows = []
+    for source in document.sources:
+        unused = "; ".join(f"{wording.count(n)} {reason}" for reason, n in source.left_out.items())
+        counts = (source.tasks, source.rows, source.missing)
+        rows.append([source.name, *(wording.count(n) for n in counts), unused or wording.MISSING])
+    return ["## What was read", _table(["Run", "Tasks", "Rows", "Missing", "Not used"], rows)]
 
 
 def _headlines(document: RunDocument) -> list[str]:
