@@ -1,11 +1,13 @@
+import gzip
+import json
 from pathlib import Path
 
 import pytest
 from catalog_samples import AWS_SERVICE, load
 
-from toolwise.catalog import LeftOutReason
+from toolwise.catalog import LeftOutReason, import_sources
 from toolwise.catalog.hints import http_hints, rpc_hints, verb
-from toolwise.types import AwsBinding
+from toolwise.types import AwsBinding, Toolset
 
 
 def test_the_toolset(tmp_path: Path) -> None:
@@ -15,6 +17,18 @@ def test_the_toolset(tmp_path: Path) -> None:
     assert toolset.category == "Storage"
     assert sorted(toolset.definitions) == ["Choice", "Labels", "Material", "Spoon", "SpoonList"]
     assert [(item.where, item.reason) for item in left_out] == [("NoSuchShape", LeftOutReason.BROKEN_REFERENCE)]
+
+
+@pytest.mark.parametrize("service", ["s3", "secretsmanager", "stepfunctions", "events", "cloudwatch", "elbv2", "ce"])
+def test_a_model_by_itself_is_called_as_the_sdk_calls_it(tmp_path: Path, service: str) -> None:
+    botocore = pytest.importorskip("botocore")
+    newest = max((Path(botocore.__file__).parent / "data" / service).iterdir())
+    model = json.loads(gzip.decompress((newest / "service-2.json.gz").read_bytes()))
+    name, operation = min(model["operations"].items())
+    (tmp_path / "a_model.json").write_text(json.dumps({**model, "operations": {name: operation}}))
+    [toolset] = [item for item in import_sources([str(tmp_path / "a_model.json")]) if isinstance(item, Toolset)]
+    assert isinstance(toolset.tools[0].binding, AwsBinding)
+    assert toolset.tools[0].binding.service == service
 
 
 def test_an_operation(tmp_path: Path) -> None:

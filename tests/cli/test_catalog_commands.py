@@ -50,6 +50,22 @@ def test_show_a_tool_and_a_toolset(catalog: Path) -> None:
     assert "lake_rowing.delete_boat" in toolset.stdout
 
 
+def test_show_says_what_a_shared_schema_is(tmp_path: Path) -> None:
+    reference = {"$ref": "#/components/schemas/Level"}
+    parameter = {"name": "level", "in": "query", "schema": reference}
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "Locks"},
+        "paths": {"/gates": {"get": {"operationId": "gates", "parameters": [parameter]}}},
+        "components": {"schemas": {"Level": {"type": "integer", "description": "Water, in metres."}}},
+    }
+    (tmp_path / "locks.json").write_text(json.dumps(document))
+    toolwise("catalog", "import", tmp_path / "locks.json", "--out", tmp_path / "catalog")
+    assert (
+        "  level: integer  Water, in metres." in toolwise("catalog", "show", tmp_path / "catalog", "locks.gates").stdout
+    )
+
+
 def test_retrieve_finds_the_tool_and_indexes_at_first_use(catalog: Path) -> None:
     result = json.loads(toolwise("retrieve", "get rid of a boat", "--catalog", catalog, "--json").stdout)
     assert result["hits"][0]["tool"].startswith("lake_rowing.")

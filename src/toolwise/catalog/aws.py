@@ -10,6 +10,7 @@ import re
 from pathlib import PurePosixPath
 from typing import Any
 
+from toolwise.catalog.aws_names import client_name
 from toolwise.catalog.documents import DocumentError
 from toolwise.catalog.draft import Allowance, Definitions, Draft, Names, Parameters, legal_name, slug
 from toolwise.catalog.hints import rpc_hints
@@ -41,6 +42,7 @@ _BOUNDS = {  # not a blob's: they count bytes, not the characters that encode th
     "float": ("minimum", "maximum"),
     "double": ("minimum", "maximum"),
 }
+_RELEASE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TRAILING_VERSION = re.compile(r"[-_ ]?v\d+\Z")
 
 
@@ -159,12 +161,13 @@ def _required(shape: dict[str, Any], properties: dict[str, Schema]) -> list[str]
 
 
 def _service_name(metadata: dict[str, Any], source: str) -> str:
-    """botocore's name for the service: the folder two levels up, else the service id."""
+    """botocore's name for the service: the folder above the version's, as botocore has it, else by the service id."""
     path = PurePosixPath(source.split(":", 1)[-1])
-    if path.name.startswith("service-2.json") and len(path.parts) >= 3:
+    if path.name.startswith("service-2.json") and len(path.parts) >= 3 and _RELEASE.fullmatch(path.parts[-2]):
         return path.parts[-3]
-    name = metadata.get("serviceId") or metadata.get("endpointPrefix") or path.name.split(".")[0]
-    return str(name).lower().replace(" ", "-")
+    if service_id := str(metadata.get("serviceId") or ""):
+        return client_name(service_id)
+    return str(metadata.get("endpointPrefix") or path.name.split(".")[0]).lower().replace(" ", "-")
 
 
 def _family(metadata: dict[str, Any], service: str) -> str:

@@ -106,10 +106,14 @@ def _render_show(document: Json) -> str:
     if "tools" in document:
         head = [document["title"] or document["name"], document["description"], f"category: {document['category']}", ""]
         return "\n".join([*head, *(f"{tool['id']}  {tool['description'][:90]}" for tool in document["tools"])])
+    from toolwise.schemas import merged, schema_type
+
+    shared = document["parameters"].get("$defs", {})
     parameters = document["parameters"].get("properties", {})
     required = set(document["parameters"].get("required", ()))
     lines = [document["id"], document["description"], ""]
     for name, schema in parameters.items():
         mark = "*" if name in required else " "
-        lines.append(f"{mark} {name}: {schema.get('type', 'any')}  {str(schema.get('description', ''))[:80]}")
+        whole = merged(schema, shared)
+        lines.append(f"{mark} {name}: {schema_type(whole)}  {str(whole.get('description', ''))[:80]}")
     return "\n".join(lines)
