@@ -238,6 +238,9 @@ def _read_cell(folder: Path, inputs: Mapping[str, Json], run: Run, observer: Obs
     tasks = {task.key: task for _, task in read_leniently(tasks_file, Task, run.left_out)}
     if not tasks:
         raise DataError(f"{tasks_file} holds no task that can be read; give a folder with tasks")
+    for key, candidates in _offered(folder, inputs, run).items():
+        if key in tasks:
+            tasks[key] = tasks[key].model_copy(update={"candidates": candidates})
     found = _by_contender(file, tasks, run)
     run.tasks = max(run.tasks, len(tasks))
     note = "" if inputs.get("candidates", GIVEN) == GIVEN else str(inputs["candidates"])
@@ -253,6 +256,19 @@ def _read_cell(folder: Path, inputs: Mapping[str, Json], run: Run, observer: Obs
             for key, task in tasks.items()
         )
         run.groups.append(Group(contender[0] or run.name, contender[1], rows, note))
+
+
+def _offered(folder: Path, inputs: Mapping[str, Json], run: Run) -> dict[str, tuple[str, ...]]:
+    """Task key -> the tools that a cell of an evaluation offered instead of the task's own."""
+    if inputs.get("candidates", GIVEN) == GIVEN or not isinstance(inputs.get("predictions"), str):
+        return {}
+    file = _located(folder, inputs["predictions"])
+    rows = read_json_lines(file, run.left_out) if file.is_file() else ()
+    return {
+        str(row["id"]): tuple(map(str, row["candidates"]))
+        for row in rows
+        if "id" in row and isinstance(row.get("candidates"), list)
+    }
 
 
 def _by_contender(
