@@ -245,3 +245,27 @@ def test_styles_that_are_not_the_default_are_kept(tmp_path: Path) -> None:
     binding = load(tmp_path, document)[0].by_name["list"].binding
     assert isinstance(binding, HttpBinding)
     assert binding.styles == {"filter": "deep_object", "fields": "form", "box": "json"}
+
+
+def test_a_parameters_example_is_of_its_type_or_dropped(tmp_path: Path) -> None:
+    parameters = [
+        {"name": "days", "in": "query", "schema": {"type": "array", "items": {"type": "string"}}, "example": "1,2"},
+        {"name": "size", "in": "query", "schema": {"type": "integer"}, "example": "12"},
+        {"name": "flag", "in": "query", "schema": {"type": "boolean"}, "example": 3},
+    ]
+    operation = {"operationId": "list", "parameters": parameters}
+    document = {"openapi": "3.0.0", "info": {"title": "Jars"}, "paths": {"/jars": {"get": operation}}}
+    found = load(tmp_path, document)[0].by_name["list"].properties
+    assert {name: schema.get("example") for name, schema in found.items()} == {"days": None, "size": 12, "flag": None}
+
+
+def test_equal_schemas_are_told_apart_by_the_types_of_their_values(tmp_path: Path) -> None:
+    values = {"whole": 1, "flag": True, "real": 1.0, "again": 1}
+    parameters = [{"name": name, "in": "query", "schema": {"default": value}} for name, value in values.items()]
+    document = {
+        "openapi": "3.0.0",
+        "info": {"title": "Jars"},
+        "paths": {"/jars": {"get": {"operationId": "list", "parameters": parameters}}},
+    }
+    found = load(tmp_path, document)[0].by_name["list"].properties
+    assert {name: repr(schema["default"]) for name, schema in found.items()} == {n: repr(v) for n, v in values.items()}

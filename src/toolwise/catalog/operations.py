@@ -19,7 +19,7 @@ from toolwise.catalog.draft import (
     without_version,
 )
 from toolwise.catalog.extensions import apply_toolset_extension, operation_examples, operation_hints
-from toolwise.catalog.keywords import json_value, text
+from toolwise.catalog.keywords import fitting, json_value, text
 from toolwise.catalog.left_out import LeftOutReason
 from toolwise.catalog.prose import FIELD_LIMIT, TOOL_LIMIT, operation_text, plain
 from toolwise.text import first_sentence
@@ -126,7 +126,8 @@ def _add_parameter(parameter: dict[str, Any], reader: Reader, parameters: Parame
         schema["description"] = description
     if "example" in parameter and "example" not in schema:
         ok, example = json_value(parameter["example"])
-        if ok and example is not None and not isinstance(example, dict | list):
+        scalar = ok and example is not None and not isinstance(example, dict | list)
+        if scalar and (example := fitting(example, schema.get("type"))) is not None:
             schema["example"] = example
     schema.pop("readOnly", None)
     required = parameter.get("required") is True or where == "path"
