@@ -26,9 +26,9 @@ class DiversityExperiment(Config):
     base_tokens: int = Field(ge=1000)
     """Read of made-up tools, once, by the base model that every model begins with."""
     base_examples: int = Field(default=12_000, ge=100)
-    tested: int = Field(ge=10)
+    tested: int = Field(ge=1)
     """Held-out tasks written; fewer are left after the checks."""
-    surplus: float = Field(default=1.35, ge=1)
+    surplus: float = Field(default=1.2, ge=1)
     """Tasks written for an instance wanted: some fail a check or are too long."""
     least_tools: int = Field(default=4, ge=1)
     """Smaller toolsets are not used, on either side: most of their candidates would be another's."""
