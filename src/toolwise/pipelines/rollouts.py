@@ -69,6 +69,14 @@ class DrawnTurns:
         return WrittenTurn(prompt, written.tokens, _chosen(self._model, request, written.tokens))
 
 
+def _compact_writer(source: tuple[Any, Any], batch: int) -> LocalModel:
+    model = LocalModel(source, batch=batch)
+    # A tokenizer lists its words in another order each time it is loaded, and a draw goes by that order.
+    model.vocabulary.text.sort()
+    model.vocabulary.string.sort()
+    return model
+
+
 def _chosen(model: LocalModel, request: Request, tokens: Sequence[int]) -> tuple[bool, ...]:
     """For each token whether the grammar allowed another."""
     steps = TurnGrammar(model.vocabulary, request.tools).turn()
@@ -113,7 +121,7 @@ class Rollouts:
         def make(model: Any, tokenizer: Any) -> _Player:
             compact = getattr(model.config, "model_type", "") == COMPACT
             source = (model, tokenizer)
-            writer = LocalModel(source, batch=most) if compact else FirstAttempt(source, batch=most)
+            writer = _compact_writer(source, most) if compact else FirstAttempt(source, batch=most)
             return _Player(self, DrawnTurns(writer), max_tokens, most)
 
         return make
