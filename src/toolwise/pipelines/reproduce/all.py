@@ -47,17 +47,19 @@ def _by_convention(name: str) -> Callable[[Request], Json]:
 
     def run(request: Request) -> Json:
         module = importlib.import_module(_module(name))
+        perform = getattr(module, f"reproduce_{name}", None)
+        if perform is None:
+            raise ConfigError(f"this version cannot run the experiment {name!r}; choose others with --only")
         config = getattr(module, f"{name}_experiment")(request.quick)
-        return dict(
-            getattr(module, f"reproduce_{name}")(
-                config,
-                request.out,
-                command=request.command,
-                catalog=request.catalog,
-                workers=request.workers,
-                observer=request.observer,
-            )
+        document: Json = perform(
+            config,
+            request.out,
+            command=request.command,
+            catalog=request.catalog,
+            workers=request.workers,
+            observer=request.observer,
         )
+        return document
 
     return run
 
