@@ -38,6 +38,7 @@ _COMPARED = (
     "plausibly lies. Tasks of one toolset resemble each other, so intervals are clustered by toolset.",
     "A task without an attempt counts as failed. Differences are taken on the tasks that both agents attempted.",
 )
+_SCORED = "Only scores were given: what passes is what each file says, and why an attempt failed is not known here."
 _ABOUT = (
     "Real API documents became a catalog of tools; every tool can be run at once in a simulated world with state.",
     "A teacher without a language model sampled calls, ran them, and only then wrote instructions: each task has a "
@@ -130,7 +131,7 @@ def document_of(runs: Sequence[Run], *, near: Path, seed: int = 0) -> RunDocumen
     return RunDocument(
         title=f"{len(runs)} runs side by side" if len(runs) > 1 else f"How {several} did",
         subtitle=f"{several}: {_size(compared, runs)}.",
-        about=_COMPARED,
+        about=_COMPARED if compared["attempts"] else (_SCORED, *_COMPARED[1:]),
         curves={run.name: tuple(map(CurvePoint.model_validate, run.curve)) for run in runs if run.curve},
         provenance={"seed": seed, "version": __version__, **_provenance(runs)},
         **compared,

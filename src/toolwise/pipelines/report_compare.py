@@ -50,6 +50,7 @@ def entries(runs: Sequence[Run], *, seed: int = 0) -> list[Entry]:
             run=run.name,
             agent=group.agent,
             strategy=group.strategy,
+            offer=group.note,
             baseline=group.agent in baselines,
             passed=_rate(group.rows, seed),
             by_setting={

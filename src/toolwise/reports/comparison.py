@@ -18,8 +18,8 @@ LEVELS = 10
 """Shades of a heat map."""
 EXAMPLES = 3
 """Examples shown of each kind of failure."""
-_LABEL_ROOM, _LABEL_WIDTH = 7.0, 30.0
-"""Percent of the height and of the width that a label beside a dot needs for itself."""
+_LABEL_ROOM, _LETTER = 7.0, 1.3
+"""Percent of the height that a label needs for itself, and of the width that a letter does."""
 _TWINS = 2.0
 """Dots nearer than so many percent are one to the eye."""
 
@@ -36,7 +36,7 @@ class BoardRow:
     interval: str
     n: str
     costs: tuple[str, ...]
-    """Mean of each cost, in the order of `Board.columns`."""
+    """In the order of `Board.columns`: the first cost a task and a solved task, then the others a task."""
     against: str
     verdict: str
     """`better`, `worse` or `unsure`, for its colour; empty for the first."""
@@ -147,10 +147,10 @@ class PairTask:
 
 
 def looks(contenders: Sequence[Contender]) -> dict[str, charts.Series]:
-    """Key -> colour and shape: one colour an agent of a run, one shape a strategy."""
+    """Key -> colour and shape: one colour an agent of a run, one shape a strategy and set of candidates."""
     colours: dict[tuple[str, str], str] = {}
     one_run = len({c.run for c in contenders}) == 1
-    strategies = list(dict.fromkeys(c.strategy for c in contenders))
+    manners = list(dict.fromkeys((c.strategy, c.offer) for c in contenders))
     known = {COLOURS[c.agent][0] for c in contenders if one_run and c.agent in COLOURS}
     spare = [colour for colour in PALETTE if colour not in known]
     found = {}
@@ -159,7 +159,7 @@ def looks(contenders: Sequence[Contender]) -> dict[str, charts.Series]:
         if owner not in colours:
             ours = COLOURS[contender.agent][0] if one_run and contender.agent in COLOURS else ""
             colours[owner] = ours or (spare.pop(0) if spare else PALETTE[len(colours) % len(PALETTE)])
-        at = strategies.index(contender.strategy) if len(strategies) > 1 else len(colours) - 1
+        at = manners.index((contender.strategy, contender.offer)) if len(manners) > 1 else len(colours) - 1
         found[contender.key] = charts.Series(contender.key, contender.name, colours[owner], SHAPES[at % len(SHAPES)])
     return found
 
@@ -181,7 +181,9 @@ def board(document: RunDocument) -> Board | None:
         cells = []
         for name in costs:
             cost = contender.costs.get(name)
-            cells += [cost_text(name, cost.mean), cost_text(name, cost.per_solved)] if cost else ["", ""]
+            cells.append(cost_text(name, cost.mean) if cost else "")
+            if name == costs[0]:
+                cells.append(cost_text(name, cost.per_solved) if cost else "")
         rows.append(
             BoardRow(
                 rank="" if contender.passed.value == before else str(place),
@@ -196,20 +198,21 @@ def board(document: RunDocument) -> Board | None:
             )
         )
         before = contender.passed.value
-    columns = tuple(text for name in costs for text in (f"{COSTS[name][0]} a task", "A solved task"))
-    return Board(tuple(series.values()), tuple(rows), columns, _lede(document.contenders))
+    columns = [f"{COSTS[name]} a task" for name in costs]
+    columns[1:1] = ["A solved task"] if costs else []
+    return Board(tuple(series.values()), tuple(rows), tuple(columns), _lede(document.contenders))
 
 
-COSTS: Mapping[str, tuple[str, str]] = {
-    "model_calls": ("Model calls", ""),
-    "tokens": ("Tokens", ""),
-    "seconds": ("Seconds", " s"),
-    "money": ("Money", ""),
+COSTS: Mapping[str, str] = {
+    "model_calls": "Model calls",
+    "tokens": "Tokens",
+    "seconds": "Seconds",
+    "money": "Money",
 }
 
 
 def _cost_names(contenders: Iterable[Contender]) -> list[str]:
-    named = {name for contender in contenders for name in contender.costs}
+    named = {name for contender in contenders for name, cost in contender.costs.items() if cost.mean > 0}
     return [name for name in COSTS if name in named]
 
 
@@ -258,7 +261,7 @@ def settings(document: RunDocument) -> Heat | None:
     names = list(dict.fromkeys(name for c in document.contenders for name in c.by_setting))
     if len(names) < 2:
         return None
-    order = [name for name in wording.SPLITS if name in names]
+    order = [name for name in (*wording.SPLITS, *wording.SETTINGS) if name in names]
     names = order + [name for name in names if name not in order]
     series = looks(document.contenders)
     rows = []
@@ -361,36 +364,43 @@ def _plane(name: str, known: Sequence[Contender], series: Mapping[str, charts.Se
     places = [
         (charts.rounded(100 * c.costs[name].mean / top), charts.rounded(100 - 100 * c.passed.value)) for c in known
     ]
-    spots = []
+    spots: list[Spot] = []
     for at, c in enumerate(known):
         (x, y), cost = places[at], c.costs[name]
         tip = (
-            f"{c.name}: {wording.value_text(c.passed)} at {cost_text(name, cost.mean)} {COSTS[name][0].lower()} a task "
+            f"{c.name}: {wording.value_text(c.passed)} at {cost_text(name, cost.mean)} {COSTS[name].lower()} a task "
             f"(n = {wording.count(cost.n)})"
         )
         low, high = charts.rounded(100 - 100 * c.passed.low), charts.rounded(100 - 100 * c.passed.high)
-        label, to_left = _spot_label(at, places, [other.name for other in known])
+        label, to_left = _spot_label(at, places, [other.name for other in known], spots)
         spots.append(Spot(series[c.key], x, y, low, high, label, to_left, tip))
-    title, unit = COSTS[name]
-    return Plane(
-        f"Pass rate over {title.lower()}", f"{title.lower()}{unit} a task", ticks, tuple(spots), _frontier(spots)
-    )
+    what = COSTS[name].lower()
+    return Plane(f"Pass rate over {what}", f"{what} a task", ticks, tuple(spots), _frontier(spots))
 
 
-def _spot_label(at: int, places: Sequence[tuple[float, float]], names: Sequence[str]) -> tuple[str, bool]:
-    """The name beside a dot, and whether it stands to its left; none where another dot or an earlier twin is there."""
+def _spot_label(
+    at: int, places: Sequence[tuple[float, float]], names: Sequence[str], before: Sequence[Spot]
+) -> tuple[str, bool]:
+    """The name beside a dot, and whether it stands to its left; none where another dot or label is in the way."""
     x, y = places[at]
     near = [i for i, (a, b) in enumerate(places) if i != at and abs(b - y) < _LABEL_ROOM]
     twins = [i for i in near if abs(places[i][0] - x) < _TWINS]
     if any(i < at for i in twins):
         return "", False
     label = names[at] + (f" and {wording.plural(len(twins), 'other')}" if twins else "")
-    others = [places[i][0] for i in near if i not in twins]
+    taken = [(places[i][0] - _TWINS, places[i][0] + _TWINS) for i in near if i not in twins]
+    taken += [_reach(s.x, s.label, s.label_end) for s in before if s.label and abs(s.y - y) < _LABEL_ROOM]
     for to_left in (True, False) if x > 55 else (False, True):
-        start, end = (x - _LABEL_WIDTH, x) if to_left else (x, x + _LABEL_WIDTH)
-        if start >= 0 and end <= 100 and not any(start - _TWINS <= a <= end + _TWINS for a in others):
+        start, end = _reach(x, label, to_left)
+        if start >= 0 and end <= 100 and not any(low < end and start < high for low, high in taken):
             return label, to_left
     return "", False
+
+
+def _reach(x: float, label: str, to_left: bool) -> tuple[float, float]:
+    """From where to where a label goes, in percent of the width of half a page."""
+    width = _LETTER * len(label)
+    return (x - width, x) if to_left else (x, x + width)
 
 
 def _frontier(spots: Sequence[Spot]) -> str:

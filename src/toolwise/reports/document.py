@@ -109,6 +109,8 @@ class Contender(Frozen):
     run: str
     agent: str
     strategy: str = ""
+    offer: str = ""
+    """Which candidates it was given, and under which faults, where that differs."""
     baseline: bool = False
     passed: Metric
     by_setting: Mapping[str, Metric] = Field(default_factory=dict)

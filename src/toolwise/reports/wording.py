@@ -17,6 +17,8 @@ SPLITS: Mapping[str, tuple[str, str]] = {
     "unseen_toolset": ("Unseen toolsets", "new toolsets of categories it trained on"),
     "unseen_category": ("Unseen categories", "new toolsets of new categories"),
 }
+SETTINGS = ("I1-Inst", "I1-Tool", "I1-Cat", "I2-Inst", "I2-Cat", "I3-Inst")
+"""ToolLLM's test settings, in its order."""
 METRICS: Mapping[str, tuple[str, str]] = {
     "exact_call": ("Exact call", "The tool, the argument names and every value are right."),
     "valid_call": ("Valid call", "The call parses, names a tool on offer and fits that tool’s schema."),
@@ -67,6 +69,8 @@ def plain(name: str) -> str:
 
 def split_label(name: str) -> str:
     """A split as a heading."""
+    if name in SETTINGS:
+        return name
     return SPLITS[name][0] if name in SPLITS else plain(name)
 
 
