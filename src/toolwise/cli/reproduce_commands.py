@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from toolwise.cli import reproduce_findings
+from toolwise.cli import reproduce_findings, reproduce_search
 from toolwise.cli.options import AsJson, Out, Workers
 from toolwise.cli.output import emit
 from toolwise.cli.progress import ProgressView
@@ -20,6 +20,7 @@ group = typer.Typer(help="Run an experiment again, and say which claims hold.", 
 def register(app: typer.Typer) -> None:
     """Add the group to the application."""
     reproduce_findings.register(group)
+    reproduce_search.register(group)
     app.add_typer(group, name="reproduce")
 
 
