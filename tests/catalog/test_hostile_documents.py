@@ -262,3 +262,40 @@ def test_a_definition_too_deep_for_a_fingerprint_is_still_its_own() -> None:
     assert (
         Function("a", "row 1", parameters=deep).fingerprint() != Function("a", "row 2", parameters=deep).fingerprint()
     )
+
+
+SMALL = "openapi: 3.1.0\ninfo: {{title: {0}}}\npaths: {{/a: {{get: {{operationId: a}}}}}}\n"
+
+
+def test_every_document_of_a_yaml_stream_is_read_and_a_broken_one_is_named(tmp_path: Path) -> None:
+    stream = SMALL.format("One") + "---\n" + SMALL.format("Two") + "---\n---\na: [b\n"
+    (tmp_path / "stream.yaml").write_text(stream)
+    found = list(import_sources([str(tmp_path / "stream.yaml")]))
+    assert [item.title for item in found if isinstance(item, Toolset)] == ["One", "Two"]
+    assert [item.where for item in found if isinstance(item, LeftOut)] == ["row 3"]
+    (tmp_path / "single.yaml").write_text(SMALL.format("One") + "---\n")
+    assert [type(item) for item in import_sources([str(tmp_path / "single.yaml")])] == [Toolset]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+def test_byte_order_marks_tell_the_encoding(tmp_path: Path, encoding: str) -> None:
+    document = {"openapi": "3.1.0", "info": {"title": "Łąka"}, "paths": {"/a": {"get": {"operationId": "a"}}}}
+    text = orjson.dumps(document).decode()
+    (tmp_path / "d.json").write_bytes((("\ufeff" if encoding == "utf-16-be" else "") + text).encode(encoding))
+    [toolset] = import_sources([str(tmp_path / "d.json")])
+    assert isinstance(toolset, Toolset)
+    assert toolset.title == "Łąka"
+
+
+def test_a_reference_by_an_anchors_name(tmp_path: Path) -> None:
+    parameter = {"name": "depth", "in": "query", "schema": {"$ref": "#fathoms"}}
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "Sea"},
+        "paths": {"/a": {"get": {"operationId": "a", "parameters": [parameter]}}},
+        "components": {"schemas": {"Depth": {"$anchor": "fathoms", "type": "integer"}}},
+    }
+    (tmp_path / "d.json").write_bytes(orjson.dumps(document))
+    [toolset] = import_sources([str(tmp_path / "d.json")])
+    assert isinstance(toolset, Toolset)
+    assert list(toolset.definitions.values()) == [{"type": "integer"}]

@@ -6,6 +6,7 @@ constraint makes a schema accept more, and is preferred to losing the tool.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
 
@@ -49,6 +50,15 @@ class Dialect:
         self._leaves: dict[tuple[Any, ...], Schema] = {}
         self.definitions = Definitions(self._definition)
 
+    @cached_property
+    def _anchors(self) -> dict[str, Any]:
+        """The shared schemas that carry a name of their own (JSON Schema 2020-12, section 8.2.2); 3.1 has them."""
+        components = self._document.get("components")
+        schemas = components.get("schemas") if isinstance(components, dict) else None
+        named = schemas.values() if self._siblings and isinstance(schemas, dict) else ()
+        pairs = ((one["$anchor"], one) for one in named if isinstance(one, dict) and text(one.get("$anchor")))
+        return {anchor: one for anchor, one in pairs if anchor and "/" not in anchor}
+
     def _report(self, target: str, reason: LeftOutReason, detail: str) -> None:
         if target not in self._reported:
             self._reported.add(target)
@@ -61,6 +71,9 @@ class Dialect:
         if not target.startswith("#"):
             self._report(target, LeftOutReason.REMOTE_REFERENCE, "references to other documents are never fetched")
             return None
+        if target[1:] in self._anchors:
+            self._found[target] = self._anchors[target[1:]]
+            return self._found[target]
         found: Any = self._document
         for part in target[1:].lstrip("/").split("/") if len(target) > 1 else ():
             key = unquote(part).replace("~1", "/").replace("~0", "~")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -101,6 +102,16 @@ class Document:
             yield f"{word} {number}", row
 
 
+def _as_utf8(data: bytes) -> bytes:
+    """Without a byte order mark, which some editors and shells write, and of UTF-16 as UTF-8. Raises DocumentError."""
+    if not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.removeprefix(codecs.BOM_UTF8)
+    try:
+        return data.decode("utf-16").encode()
+    except UnicodeError as error:
+        raise DocumentError(LeftOutReason.MALFORMED, f"not valid UTF-16: {error}") from error
+
+
 def parse(data: bytes, name: str) -> Document:
     """A document's top-level object or array; JSON lines become an array. Raises DocumentError."""
     if name.endswith(".gz") or data.startswith(_GZIP):
@@ -108,7 +119,7 @@ def parse(data: bytes, name: str) -> Document:
         name = name.removesuffix(".gz")
     if len(data) > MAX_BYTES:
         raise DocumentError(LeftOutReason.TOO_LARGE, f"larger than {MAX_BYTES >> 20} MiB")
-    data = data.removeprefix(b"\xef\xbb\xbf")
+    data = _as_utf8(data)
     if not data.strip():
         raise DocumentError(LeftOutReason.MALFORMED, "the file is empty")
     if name.lower().endswith(_LINES):

@@ -72,6 +72,11 @@ class _Builder:
         self._keys: list[str | None] = []
         self._starts: list[int] = []
 
+    def taken(self) -> Any:
+        """The document that has ended; the next one begins without its anchors, and with what it left of the limits."""
+        made, self.root, self.anchors = self.root, None, {}
+        return made
+
     def scalar(self, value: Any, anchor: str | None) -> None:
         self._written += 1
         self._expanded += 1
@@ -132,8 +137,12 @@ def _merge(container: dict[str, Any], value: Any) -> None:
 
 
 def read_yaml(data: bytes) -> Any:
-    """The first document of a YAML stream. Aliased values are shared, not copied. Raises DocumentError."""
+    """A YAML stream's document; of several, all that are not empty as a list. Aliased values are shared, not copied.
+
+    Raises DocumentError; where only a later document is broken, what is wrong with it stands in the list in its place.
+    """
     builder = _Builder()
+    found: list[Any] = []
     try:
         event: Any
         for event in yaml.parse(data, Loader=_Loader):
@@ -149,7 +158,10 @@ def read_yaml(data: bytes) -> Any:
             elif kind is yaml.AliasEvent:
                 builder.alias(event.anchor)
             elif kind is yaml.DocumentEndEvent:
-                break
+                found.append(builder.taken())
     except (yaml.YAMLError, UnicodeError, ValueError) as error:
-        raise DocumentError(LeftOutReason.MALFORMED, f"not valid YAML: {error}") from error
-    return builder.root
+        if not found:
+            raise DocumentError(LeftOutReason.MALFORMED, f"not valid YAML: {error}") from error
+        found.append(f"not valid YAML: {error}")
+    some = [value for value in found if value not in (None, "")]
+    return some if len(some) > 1 else next(iter(some or found), None)
