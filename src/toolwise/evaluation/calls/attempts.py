@@ -132,7 +132,19 @@ def _read_json(parts: Sequence[str]) -> Attempt | None:
 def _looks_like_a_call(text: str, bare: str, names: Collection[str]) -> bool:
     if _MARKS.search(text) or _OPENS_CALL.match(bare):
         return True
-    return any(name in text and re.search(rf"(?<!\w){re.escape(name)}\s*\(", text) for name in names)
+    return any(_is_called(name, text) for name in names)
+
+
+def _is_called(name: str, text: str) -> bool:
+    """Does the name, as a word of its own, stand before a parenthesis? (A pattern of each name would cost more.)"""
+    at = text.find(name) if name else -1
+    while at >= 0:
+        end = at + len(name)
+        begins = at == 0 or not (text[at - 1].isalnum() or text[at - 1] == "_")
+        if begins and text[end : end + 80].lstrip().startswith("("):
+            return True
+        at = text.find(name, at + 1)
+    return False
 
 
 def python_calls(text: str) -> list[Called]:
