@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from toolwise.cli import train_commands
+from toolwise.cli.answer_tree import render_answer
 from toolwise.cli.options import AsJson, CatalogPath, Seed, World
 from toolwise.cli.output import emit
 from toolwise.cli.progress import ProgressView
@@ -73,9 +74,14 @@ def retrieve(
 def ask(
     instruction: Annotated[str, typer.Argument(help="What you want done, with every value that it needs.")],
     catalog: CatalogPath,
-    model: Annotated[Path, typer.Option("--model", help="A model folder made by `toolwise train sft`.")],
+    model: Annotated[
+        Path, typer.Option("--model", help="A folder made by `toolwise train sft`, or any model of transformers' form.")
+    ],
     k: Annotated[int, typer.Option("-k", min=1, help="How many tools to retrieve and offer.")] = 4,
-    retriever: Annotated[str, typer.Option("--retriever", help="bm25, dense or fusion.")] = "auto",
+    retriever: Annotated[
+        str,
+        typer.Option("--retriever", help="bm25, dense or fusion of the index, by default its best; or a folder."),
+    ] = "auto",
     strategy: Annotated[str, typer.Option("--strategy", help="react or dfsdt.")] = "dfsdt",
     world: World = None,
     as_json: AsJson = False,
@@ -85,8 +91,11 @@ def ask(
     from toolwise.pipelines.worlds import world_config
 
     chosen = world_config(world) if world else None
-    document = answer(instruction, catalog, model, k=k, retriever=retriever, strategy=strategy, world=chosen)
-    emit(document, as_json, _render_answer)
+    with ProgressView() as view:
+        document = answer(
+            instruction, catalog, model, k=k, retriever=retriever, strategy=strategy, world=chosen, observer=view
+        )
+    emit(document, as_json, render_answer)
 
 
 def _render_retriever(document: Json) -> str:
@@ -98,8 +107,3 @@ def _render_hits(document: Json) -> str:
     width = max((len(hit["tool"]) for hit in document["hits"]), default=0)
     lines = [f"{hit['score']:7.3f}  {hit['tool']:<{width}}  {hit['description']}" for hit in document["hits"]]
     return "\n".join(lines) or "no tool matches"
-
-
-def _render_answer(document: Json) -> str:
-    lines = [f"{'  ' * node['depth']}{node['text']}" for node in document["tree"]]
-    return "\n".join([*lines, "", document["answer"] or "(no answer)"])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 from toolwise.catalog import open_catalog
+from toolwise.errors import ConfigError, DataError
 from toolwise.pipelines.assemble import model_policy, opened_world
 from toolwise.pipelines.retrieve import find_tools
 from toolwise.pipelines.settings import parse_strategy
@@ -26,17 +28,27 @@ def answer(  # noqa: PLR0913 - a verb takes what its command takes
     world: WorldConfig | None = None,
     observer: Observer = silent,
 ) -> Json:
-    """The answer with the whole search tree. Raises ConfigError, CatalogError, ModelError, MissingExtraError.
+    """The answer with the whole search tree. Raises ConfigError, CatalogError, DataError, ModelError,
+    MissingExtraError.
 
     Tools run in `world`; in the simulated one where none is given, which has no records at the start: what a
     request wants to read must be created first.
     """
+    if not instruction.strip():
+        raise ConfigError("the instruction is empty; say what you want done")
     config = SearchConfig(strategy=parse_strategy(strategy))
-    policy = model_policy(model)
+    if not model.is_dir():
+        raise DataError(
+            f"{model} is no folder; give a model that `toolwise train sft` made, or any of transformers' form"
+        )
+    tools = open_catalog(catalog)
+    began = time.perf_counter()
     hits = find_tools(instruction, catalog, k, retriever, observer)["hits"]
+    found = time.perf_counter()
+    policy = model_policy(model)
+    loaded = time.perf_counter()
     candidates = tuple(hit["tool"] for hit in hits)
     task = Task(instruction=instruction, candidates=candidates, relevant=()).with_key()
-    tools = open_catalog(catalog)
 
     async def attempt() -> Trajectory:
         async with opened_world(world or WorldConfig(), tools) as opened:
@@ -48,19 +60,30 @@ def answer(  # noqa: PLR0913 - a verb takes what its command takes
         "candidates": hits,
         "answer": trajectory.answer,
         "model_calls": trajectory.model_calls,
+        "seconds": {
+            "retrieval": round(found - began, 3),
+            "loading": round(loaded - found, 3),
+            "search": round(time.perf_counter() - loaded, 3),
+        },
         "tree": [_line(trajectory, index) for index in range(len(trajectory.nodes))],
         "trajectory": trajectory.model_dump(mode="json"),
     }
 
 
 def _line(trajectory: Trajectory, index: int) -> Json:
+    """One message of the tree, to be shown."""
     node = trajectory.nodes[index]
-    text = _text(node)
-    if index in trajectory.ends:
-        text += f"  [{trajectory.ends[index].value}]"
-    return {"depth": len(trajectory.path(index)) - 1, "role": node.message.role.value, "text": text}
+    return {
+        "depth": len(trajectory.path(index)) - 1,
+        "parent": node.parent,
+        "role": node.message.role.value,
+        "calls": len(node.message.tool_calls),
+        "text": _text(node),
+        "end": trajectory.ends[index].value if index in trajectory.ends else None,
+    }
 
 
 def _text(node: Node) -> str:
     calls = [f"{call.name}({canonical_json(call.arguments).decode()})" for call in node.message.tool_calls]
-    return f"{node.message.role.value}: {' '.join([*calls, node.message.content]).strip()}"
+    thought = node.message.thought if not (calls or node.message.content) else ""
+    return " ".join([*calls, node.message.content or thought]).strip()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from toolwise.catalog import CatalogFile
-from toolwise.errors import CatalogError, ConfigError, RunError
-from toolwise.ports import Observer, silent
+from toolwise.errors import CatalogError, ConfigError, ModelError, RunError, ToolwiseError
+from toolwise.ports import Observer, Progress, silent
 from toolwise.retrieval import (
     CLAUSE_WEIGHT,
     Bm25Retriever,
@@ -16,15 +18,66 @@ from toolwise.retrieval import (
     Document,
     Encoder,
     FusionRetriever,
+    IndexMissingError,
+    IndexStaleError,
     PlainBm25Retriever,
     StandardFusionRetriever,
+    build_index,
+    open_retriever,
+    read_summary,
     tool_documents,
 )
 from toolwise.retrieval.ranking import PoolRetriever
-from toolwise.types import content_key
+from toolwise.types import Json, content_key
 
 BM25, PLAIN, HYBRID, WHOLE = "bm25", "bm25-plain", "hybrid:", "whole:"
-VECTORS_FOLDER = "vectors"
+INDEX_FOLDER, VECTORS_FOLDER = "index", "vectors"
+_SCRATCH_WEIGHTS = "encoder.safetensors"
+
+
+def ensure_index(opened: CatalogFile, observer: Observer = silent) -> tuple[str, ...]:
+    """Names of the retrievers over a catalog, plainest first; builds the index if there is none or a stale one."""
+    try:
+        summary = read_summary(opened.folder / INDEX_FOLDER, catalog_fingerprint(opened))
+    except (IndexMissingError, IndexStaleError):
+        encoder = opened.folder / "retriever"
+        index_catalog(opened, encoder if (encoder / _SCRATCH_WEIGHTS).is_file() else None, observer)
+        summary = read_summary(opened.folder / INDEX_FOLDER)
+    return summary.retrievers
+
+
+def index_catalog(opened: CatalogFile, encoder: Path | None, observer: Observer) -> Json:
+    """Index a catalog into its own folder. Raises CatalogError, ModelError."""
+    folder = opened.folder / INDEX_FOLDER
+    summary = build_index(opened, folder, encoder, fingerprint=catalog_fingerprint(opened), observer=observer)
+    return {"tools": summary.tools, "index": str(folder)}
+
+
+def catalog_fingerprint(opened: CatalogFile) -> str:
+    """Changes with any of the catalog's toolsets."""
+    return content_key([summary.model_dump(mode="json") for summary in opened.summaries])
+
+
+@dataclass(slots=True)
+class _Pool:
+    """A catalog's documents, read when they are first needed, and its BM25 index, stored beside it."""
+
+    opened: CatalogFile
+    observer: Observer
+    _documents: list[Document] = field(default_factory=list)
+
+    def documents(self) -> list[Document]:
+        if not self._documents:
+            self._documents = list(tool_documents(self.opened))
+        return self._documents
+
+    def bm25(self) -> PoolRetriever:
+        """From the stored index, built first if need be; in memory where the catalog's folder cannot be written."""
+        try:
+            ensure_index(self.opened, self.observer)
+            return open_retriever(self.opened.folder / INDEX_FOLDER, BM25)
+        except (CatalogError, ModelError):
+            return Bm25Retriever.build(self.documents())
 
 
 def named_retriever(opened: CatalogFile, name: str, observer: Observer = silent) -> PoolRetriever:
@@ -35,34 +88,32 @@ def named_retriever(opened: CatalogFile, name: str, observer: Observer = silent)
     Vectors of a pretrained encoder are kept beside the catalog and only changed documents are encoded again.
     Raises ConfigError for a name that is none, ModelError, CatalogError, MissingExtraError.
     """
-    documents = list(tool_documents(opened))
+    pool = _Pool(opened, observer)
     if name == BM25:
-        return Bm25Retriever.build(documents)
+        return pool.bm25()
     if name == PLAIN:
-        return PlainBm25Retriever.build(documents)
+        return PlainBm25Retriever.build(pool.documents())
     whole = name.startswith(WHOLE)
     fused = name.removeprefix(WHOLE).startswith(HYBRID)
     base = name.removeprefix(WHOLE).removeprefix(HYBRID)
     if base == BM25:
-        chosen: PoolRetriever = Bm25Retriever.build(documents)
+        chosen = pool.bm25()
         return chosen if whole else ClauseRetriever(chosen, CLAUSE_WEIGHT)
-    dense, fusion_weight, clause_weight = _dense(opened, documents, base, observer)
+    dense, fusion_weight, clause_weight = _dense(pool, base)
     if fused:
         kind = FusionRetriever if isinstance(dense, DenseRetriever) else StandardFusionRetriever
-        dense = kind(Bm25Retriever.build(documents), dense, fusion_weight)
+        dense = kind(pool.bm25(), dense, fusion_weight)
     return dense if whole else ClauseRetriever(dense, clause_weight)
 
 
-def _dense(
-    opened: CatalogFile, documents: list[Document], base: str, observer: Observer
-) -> tuple[PoolRetriever, float, float]:
+def _dense(pool: _Pool, base: str) -> tuple[PoolRetriever, float, float]:
     """The dense retriever, and how much it and a request's parts count in a hybrid."""
     if not base:
         raise ConfigError("hybrid: names no retriever; write hybrid:FOLDER, or bm25")
     folder = Path(base)
-    if (folder / "encoder.safetensors").is_file():
+    if (folder / _SCRATCH_WEIGHTS).is_file():
         encoder = Encoder.load(folder)
-        return DenseRetriever.build(documents, encoder), encoder.fusion_weight, CLAUSE_WEIGHT
+        return _kept_dense(pool, folder, encoder), encoder.fusion_weight, CLAUSE_WEIGHT
     if not folder.is_dir() and (base.startswith((".", "/")) or base.count("/") > 1):
         raise ConfigError(f"no retriever in {base}; give bm25, bm25-plain, a retriever's folder, or hybrid:FOLDER")
     from toolwise.retrieval.pretrained.encoder import TextEncoder
@@ -71,11 +122,35 @@ def _dense(
     text_encoder = TextEncoder.open(base)
     settings = text_encoder.settings
     try:
-        store = opened.folder / VECTORS_FOLDER / _encoder_key(folder, base)
-        dense, _ = TextDenseRetriever.build(documents, text_encoder, store, observer)
+        store = pool.opened.folder / VECTORS_FOLDER / _encoder_key(folder, base)
+        fingerprint = catalog_fingerprint(pool.opened)
+        dense = TextDenseRetriever.stored(text_encoder, store, fingerprint)
+        if dense is None:
+            dense, _ = TextDenseRetriever.build(pool.documents(), text_encoder, store, pool.observer, fingerprint)
     except RunError as error:
-        raise CatalogError(f"cannot keep vectors beside the catalog {opened.folder}: {error}") from error
+        raise CatalogError(f"cannot keep vectors beside the catalog {pool.opened.folder}: {error}") from error
     return dense, settings.fusion_weight, settings.clause_weight
+
+
+def _kept_dense(pool: _Pool, folder: Path, encoder: Encoder) -> DenseRetriever:
+    """A trained encoder's vectors, kept beside the catalog for the next time, until either changes."""
+    opened, observer = pool.opened, pool.observer
+    store = opened.folder / VECTORS_FOLDER / content_key(_encoder_key(folder, str(folder)), catalog_fingerprint(opened))
+    if store.is_dir():
+        try:
+            return DenseRetriever.load(store)
+        except ToolwiseError:  # left unfinished, or written by another version
+            shutil.rmtree(store, ignore_errors=True)
+    observer(Progress("vectors", 0, 1, f"encoding {len(opened):,} tools, once for this catalog and encoder"))
+    made = DenseRetriever.build(pool.documents(), encoder)
+    beside = store.with_name(f".{store.name}.{os.getpid()}")
+    try:
+        made.save(beside)
+        beside.rename(store)
+    except OSError:  # a catalog that cannot be written to is searched all the same
+        shutil.rmtree(beside, ignore_errors=True)
+    observer(Progress("vectors", 1, 1))
+    return made
 
 
 def _encoder_key(folder: Path, base: str) -> str:

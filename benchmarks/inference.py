@@ -1,0 +1,250 @@
+"""Searches with a local model beside one unbatched `generate` a step without reuse: same search, same limits, one run.
+
+    python benchmarks/inference.py [--run RUN] [--base PATH] [--tasks 48] [--threads 2] [--steps 150]
+
+RUN is a folder made by `toolwise demo` or `toolwise run`; without one, a small one is made of six AWS services. Two
+models play its held-out tasks by DFSDT at temperature 0: the run's compact model, and a stock one (`--base`; by
+default a Qwen3 of a million weights, made here and trained for some updates on the run's corpus).
+
+The peer calls transformers' `generate` once a turn, alone, with a logits processor that allows what our limits allow;
+a turn that will not do is written anew as ours is, from the whole prompt. `generate` has a cache within one call for
+the stock model, but none for the compact one, so that a second peer is shown there: our own cache, used for one turn
+at a time, and nothing kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import LogitsProcessor
+
+from toolwise.llm.hf import HfModel
+from toolwise.llm.local import LocalModel
+from toolwise.llm.policy import LocalPolicy
+from toolwise.llm.stock_decoding import Decoder, Row
+from toolwise.models.open_models import COMPACT
+
+MAX_TOKENS = 160
+"""Of a turn, for ours and the peers alike: a model of few updates may not know how to end one."""
+SERVICES = ("sqs", "sns", "kms", "ecr", "logs", "events")
+
+
+class Following(LogitsProcessor):
+    """Allows only the token that `decide` chose, which is asked whenever all tokens taken so far were emitted."""
+
+    def __init__(self, row: Any, decide: Any) -> None:
+        self.row, self.decide = row, decide
+        self.emitted = len(begun(row))
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        if self.emitted == len(self.row.tokens):
+            self.decide(self.row, scores)
+        token = self.row.tokens[self.emitted]
+        self.emitted += 1
+        return torch.full_like(scores, -torch.inf).index_fill_(1, torch.tensor([token]), 0.0)
+
+
+def begun(row: Any) -> Sequence[int]:
+    """The tokens that a row begins with, undecided."""
+    return row.road.tokens if isinstance(row, Row) else row.prefix
+
+
+def generate(model: Any, prompt: Sequence[int], row: Any, decide: Any, stop: Sequence[int]) -> None:
+    """Write one row by `generate`, alone."""
+    ids = torch.tensor([[*prompt, *begun(row)]])
+    # Without a cache (the compact model), no mask is taken.
+    masked = {} if model.config.model_type == COMPACT else {"attention_mask": torch.ones_like(ids)}
+    model.generate(
+        ids, **masked, logits_processor=[Following(row, decide)], do_sample=False,
+        temperature=None, top_p=None, top_k=None, eos_token_id=list(stop), pad_token_id=stop[0],
+        max_new_tokens=row.sampling.max_tokens - len(begun(row)),
+    )  # fmt: skip
+
+
+class AloneDecoder(Decoder):
+    """The stock model's peer."""
+
+    @torch.inference_mode()
+    def run(self, rows: Sequence[Row]) -> None:
+        stop = tuple(self._stop_ids)
+        for row in rows:
+            row.begin(stop)
+            if not row.ended:
+                generate(self.model, row.prompt, row, lambda one, scores: self._decide([one], scores), stop)
+
+
+class AloneCompact(LocalModel):
+    """The compact model's peers: one row at a time, its prompt read anew."""
+
+    by_generate = True
+
+    def _read_prompts(self, prompts: Any) -> Any:
+        return prompts
+
+    def _run(self, rows: Any, read: Any) -> None:
+        for row in rows:
+            prompt = read[row.index]
+            if self.by_generate:
+                row.run_on()
+                if not row.ended:
+                    generate(self.model, prompt, row, decided, [self.vocabulary.end])
+            else:
+                index, row.index = row.index, 0
+                super()._run([row], super()._read_prompts([prompt]))
+                row.index = index
+
+
+def decided(row: Any, scores: torch.Tensor) -> None:
+    """One decision of a compact model's row, and what must follow it."""
+    row.decide(scores[0].numpy())
+    row.run_on()
+
+
+def play(writer: Any, tasks: Sequence[Any], tools: Any) -> tuple[list[Any], float]:
+    """All trees, and the seconds that they took."""
+    from toolwise.pipelines.evaluate import attempt_all
+    from toolwise.search import SearchConfig
+    from toolwise.worlds import SimulatedWorld
+
+    policy = LocalPolicy(writer, max_tokens=MAX_TOKENS)
+    began = time.perf_counter()
+    attempts = asyncio.run(attempt_all(tasks, policy, SimulatedWorld(tools), tools, SearchConfig(), len(tasks)))
+    seconds = time.perf_counter() - began
+    return [attempt.trajectory.model_dump(mode="json") for attempt in attempts if attempt.trajectory], seconds
+
+
+def compare(name: str, ours: Any, peers: dict[str, Any], tasks: Sequence[Any], tools: Any) -> dict[str, Any]:
+    """Play with ours and with each peer, and compare times and trees."""
+    trees, seconds = play(ours, tasks, tools)
+    found: dict[str, Any] = {
+        "model": name,
+        "tasks": len(tasks),
+        "turns": sum(tree["model_calls"] for tree in trees),
+        "answered": sum("answered" in tree["ends"].values() for tree in trees),
+        "branched": sum(len(tree["ends"]) > 1 for tree in trees),
+        "seconds": round(seconds, 2),
+    }
+    for peer, writer in peers.items():
+        print(f"{name}: {seconds:.1f} s; now {peer}", file=sys.stderr)
+        others, slow = play(writer, tasks, tools)
+        same = sum(one == other for one, other in zip(trees, others, strict=True))
+        found[peer] = {
+            "seconds": round(slow, 2),
+            "ratio": round(slow / seconds, 2),
+            "same_trees": f"{same}/{len(trees)}",
+        }
+    return found
+
+
+@contextmanager
+def run_folder(given: Path | None) -> Iterator[Path]:
+    """The run, or a small one that is made now by `toolwise run`."""
+    if given is not None:
+        yield given
+        return
+    import botocore
+    import yaml
+
+    from toolwise.cli.app import main as toolwise
+
+    data = Path(botocore.__file__).parent / "data"
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "toolwise.yaml"
+        settings = {
+            "sources": [str(data / service) for service in SERVICES],
+            "tasks": {"train": 600, "dev": 20, "seen_toolset": 20, "unseen_toolset": 60, "unseen_category": 20},
+            "training": {"max_steps": 60, "threads": torch.get_num_threads()},
+            "retriever": {"max_steps": 10, "threads": 1},
+            "evaluation": {"budget": 2, "max_steps": 2, "samples": 1, "baseline_tasks": 2},
+        }
+        config.write_text(yaml.safe_dump(settings))
+        sys.argv = ["toolwise", "run", str(config), "--out", str(Path(folder) / "run"), "--workers", "2"]
+        try:
+            toolwise()
+        except SystemExit as done:
+            assert not done.code, "the small run failed"
+        yield Path(folder) / "run"
+
+
+def stock(run: Path, steps: int, folder: Path) -> Path:
+    """A Qwen3 of a million weights, its tokenizer made from the corpus, trained on it for some updates."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+
+    from toolwise.corpus import read_sft
+    from toolwise.models.chat_forms import HERMES_TEMPLATE, HERMES_TOKENS
+    from toolwise.training.llm.settings import SftConfig
+    from toolwise.training.llm.sft import Conversations, train_sft
+
+    examples = list(islice(read_sft(run / "corpus" / "sft" / "train.jsonl"), 500))
+    words = Tokenizer(models.BPE())
+    words.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    words.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=3000, special_tokens=[*HERMES_TOKENS], show_progress=False,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+    )  # fmt: skip
+    words.train_from_iterator((json.dumps([one.messages, one.tools]) for one in examples), trainer)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="<|im_end|>", pad_token="<|im_end|>")  # noqa: S106
+    tokenizer.chat_template = HERMES_TEMPLATE
+    settings = Qwen3Config(
+        vocab_size=len(tokenizer), hidden_size=128, intermediate_size=384, num_hidden_layers=4, num_attention_heads=4,
+        num_key_value_heads=2, head_dim=32, max_position_embeddings=8192, tie_word_embeddings=True,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    Qwen3ForCausalLM(settings).save_pretrained(folder / "base")
+    tokenizer.save_pretrained(folder / "base")
+    if not steps:
+        return folder / "base"
+    config = SftConfig(max_steps=steps, epochs=1000, learning_rate=3e-3, batch=8, evaluations=1, patience=0)
+    train_sft(Conversations(examples, (), "benchmark"), str(folder / "base"), folder / "trained", config)
+    return folder / "trained"
+
+
+def main() -> None:
+    """Print one JSON line for each model."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", type=Path)
+    parser.add_argument("--base", type=Path, help="a stock model's folder")
+    parser.add_argument("--only", choices=["compact", "stock"])
+    parser.add_argument("--tasks", type=int, default=32)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=150, help="updates of the stock model that is made here")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    from toolwise.catalog import open_catalog
+    from toolwise.corpus import read_tasks
+    from toolwise.pipelines.evaluate import HELD_OUT
+
+    with run_folder(args.run) as run, tempfile.TemporaryDirectory() as folder:
+        held = [t for t in read_tasks(run / "corpus" / "accepted.jsonl") if t.provenance.split in HELD_OUT]
+        tasks = random.Random(0).sample(held, min(args.tasks, len(held)))
+        tools = open_catalog(run / "catalog")
+        if args.only != "stock":
+            alone, cached = AloneCompact(run / "model"), AloneCompact(run / "model")
+            cached.by_generate = False
+            peers = {"generate": alone, "own_cache_one_turn_at_a_time": cached}
+            print(json.dumps(compare("compact", LocalModel(run / "model"), peers, tasks, tools)))
+        if args.only != "compact":
+            base = args.base or stock(run, args.steps, Path(folder))
+            ours, peer = HfModel(base), HfModel(base)
+            peer.decoder = AloneDecoder(peer.model, peer.form.stop_ids, most_bytes=0)
+            found = compare("stock", ours, {"generate": peer}, tasks, tools)
+            kept = ours.decoder.kept
+            print(json.dumps({**found, "prompt_tokens_not_read_again": round(kept.found / max(1, kept.asked), 3)}))
+
+
+if __name__ == "__main__":
+    main()
