@@ -153,9 +153,9 @@ def _page(report: Json, cells: Mapping[Cell, Outcomes], config: SearchExperiment
         f"({', '.join(f'{tasks[group]} {kind}' for group, kind in GROUPS.items())}). Every strategy may make "
         f"{limits['model_calls']} model calls on a task, in branches of at most {limits['max_steps']} steps; DFSDT has "
         f"a width of {limits['width']}, ReAct@N up to {limits['attempts']} chains. Turns are greedy; where ReAct@N "
-        f"asks again in the same situation, the turn is drawn at temperature {limits['redraw_temperature']:g}. A refused "
-        "call is not made (408, 429, 5xx) and may succeed when it is made again; the chances are the same for all "
-        "strategies. A task passes if the verification accepts the answering branch: calls, final state and facts, "
+        f"asks again in the same situation, the turn is drawn at temperature {limits['redraw_temperature']:g}. "
+        "A refused call is not made (408, 429, 5xx) and may succeed when it is made again; the chances are the "
+        "same for all strategies. A task passes if the verification accepts the answering branch: calls, final state and facts, "
         "replayed. Intervals are 95%, bootstrapped over toolsets; differences are paired by task."
     )
     kinds = list(GROUPS.values())
