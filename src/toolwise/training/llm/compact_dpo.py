@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from toolwise.training.llm.dpo import PreparedPairs
 
 Item = Mapping[str, Any]
+_AT_ONCE = 8
+"""Pairs scored together before training."""
 
 
 class PairCollator:
@@ -43,13 +45,19 @@ class PairCollator:
 def with_reference(model: torch.nn.Module, pairs: PreparedPairs, collate: PairCollator) -> list[dict[str, Any]]:
     """The pairs with the scores that the model, as it is before training, gives to both sides."""
     model.eval()
-    items: list[dict[str, Any]] = []
-    for prompt, chosen, rejected in zip(pairs.prompts, pairs.chosen, pairs.rejected, strict=True):
-        item: dict[str, Any] = {"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": rejected}
-        item["input_ids"] = [*prompt, *max(chosen, rejected, key=len)]  # by which pairs of like length are batched
-        batch = collate([item])
-        item["reference"] = turn_scores(model, batch["input_ids"], batch["labels"]).tolist()
-        items.append(item)
+    items: list[dict[str, Any]] = [
+        # `input_ids` is by what pairs of like length are batched.
+        {"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": rejected, "input_ids": [*prompt, *longer]}
+        for prompt, chosen, rejected in zip(pairs.prompts, pairs.chosen, pairs.rejected, strict=True)
+        for longer in [max(chosen, rejected, key=len)]
+    ]
+    by_length = sorted(items, key=lambda item: len(item["input_ids"]))
+    for start in range(0, len(by_length), _AT_ONCE):
+        group = by_length[start : start + _AT_ONCE]
+        batch = collate(group)
+        chosen_scores, rejected_scores = turn_scores(model, batch["input_ids"], batch["labels"]).chunk(2)
+        for item, *scores in zip(group, chosen_scores.tolist(), rejected_scores.tolist(), strict=True):
+            item["reference"] = scores
     model.train()
     return items
 

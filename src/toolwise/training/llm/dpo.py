@@ -27,7 +27,8 @@ from toolwise.types import ChatMessage, Json, PreferencePair
 if TYPE_CHECKING:
     from datasets import Dataset
 
-_RATE, _LORA_RATE = 1e-6, 1e-5
+_RATE, _LORA_RATE, _COMPACT_RATE = 1e-6, 1e-5, 2e-5
+"""Billions of weights want small steps; a million do not move by them."""
 _SHOW_EVERY = 200
 
 
@@ -172,10 +173,12 @@ def _trainer(
             return dataset
 
     model = adapted(base, config.lora)
+    compact = base.model.config.model_type == COMPACT
+    rate = _LORA_RATE if config.lora else _COMPACT_RATE if compact else _RATE
     steps = engine.updates(config, len(rows.prompts))
-    given = engine.arguments(config, out, steps, _LORA_RATE if config.lora else _RATE, dev=bool(dev.prompts))
+    given = engine.arguments(config, out, steps, rate, dev=bool(dev.prompts))
     watchers = engine.callbacks(config, observer, dev=bool(dev.prompts))
-    if base.model.config.model_type == COMPACT:
+    if compact:
         pad = base.form.pad_id
         return own_trainer(model, pad, (rows, dev), given, {"beta": config.beta, "callbacks": watchers})
     trainer = PairTrainer(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from toolwise.training.llm.base import Base
     from toolwise.training.llm.grpo_trainer import EpisodeTrainer
 
-_RATE, _LORA_RATE, _COMPACT_RATE = 1e-6, 1e-5, 1e-4
+_RATE, _LORA_RATE, _COMPACT_RATE = 1e-6, 1e-5, 2e-4
 
 
 @dataclass(frozen=True)
