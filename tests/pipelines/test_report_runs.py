@@ -10,7 +10,9 @@ from typing import Any
 
 import orjson
 import pytest
+from typer.testing import CliRunner
 
+from toolwise.cli.app import app
 from toolwise.errors import ConfigError, DataError, RunError
 from toolwise.pipelines.report import write_reports
 from toolwise.pipelines.report_compare import entries, samples
@@ -260,13 +262,17 @@ def test_a_folder_that_nobody_verified_does_not_pass_where_replay_would_call_rea
 
 
 def test_the_command(two: list[Path], tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "toolwise", "report", *map(str, two), "--out", str(tmp_path / "r.html")]
-    done = subprocess.run([*command, "--json"], check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    done = CliRunner().invoke(app, ["report", *map(str, two), "--out", str(tmp_path / "r.html"), "--json"])
+    assert done.exit_code == 0, done.output
     assert len(json.loads(done.stdout)["leaderboard"]) == 2
-    done = subprocess.run([*command[:-1], "r.txt"], check=False, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert len(done.stderr.strip().splitlines()) == 1
+    done = CliRunner().invoke(app, ["report", str(two[0])])
+    assert "Trained model, ReAct   75.0%" in done.stdout
+    assert "most often: wrong argument (15 of 60)" in done.stdout
+    assert (two[0] / "report.html").read_text().startswith("<!doctype html>")
+    command = [sys.executable, "-m", "toolwise", "report", str(two[0]), "--out", str(tmp_path / "r.txt")]
+    failed = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert failed.returncode == 2
+    assert len(failed.stderr.strip().splitlines()) == 1
 
 
 def test_inspect_reads_the_logs_back(two: list[Path], tmp_path: Path) -> None:
