@@ -112,22 +112,26 @@ def decided(row: Any, scores: torch.Tensor) -> None:
     row.run_on()
 
 
-def play(writer: Any, tasks: Sequence[Any], tools: Any) -> tuple[list[Any], float]:
-    """All trees, and the seconds that they took."""
+def play(writer: Any, tasks: Sequence[Any], tools: Any) -> tuple[list[Any], float, float]:
+    """All trees, the seconds that they took, and the seconds of processor time."""
     from toolwise.pipelines.evaluate import attempt_all
     from toolwise.search import SearchConfig
     from toolwise.worlds import SimulatedWorld
 
     policy = LocalPolicy(writer, max_tokens=MAX_TOKENS)
-    began = time.perf_counter()
+    began, before = time.perf_counter(), time.process_time()
     attempts = asyncio.run(attempt_all(tasks, policy, SimulatedWorld(tools), tools, SearchConfig(), len(tasks)))
-    seconds = time.perf_counter() - began
-    return [attempt.trajectory.model_dump(mode="json") for attempt in attempts if attempt.trajectory], seconds
+    seconds, processor = time.perf_counter() - began, time.process_time() - before
+    return (
+        [attempt.trajectory.model_dump(mode="json") for attempt in attempts if attempt.trajectory],
+        seconds,
+        processor,
+    )
 
 
 def compare(name: str, ours: Any, peers: dict[str, Any], tasks: Sequence[Any], tools: Any) -> dict[str, Any]:
     """Play with ours and with each peer, and compare times and trees."""
-    trees, seconds = play(ours, tasks, tools)
+    trees, seconds, processor = play(ours, tasks, tools)
     found: dict[str, Any] = {
         "model": name,
         "tasks": len(tasks),
@@ -138,7 +142,7 @@ def compare(name: str, ours: Any, peers: dict[str, Any], tasks: Sequence[Any], t
     }
     for peer, writer in peers.items():
         print(f"{name}: {seconds:.1f} s; now {peer}", file=sys.stderr)
-        others, slow = play(writer, tasks, tools)
+        others, slow, slow_processor = play(writer, tasks, tools)
         same = sum(one == other for one, other in zip(trees, others, strict=True))
         found[peer] = {
             "seconds": round(slow, 2),

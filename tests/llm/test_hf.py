@@ -58,7 +58,7 @@ def loaded(folder: Path) -> Any:
 
 
 class Speaking(Decoder):
-    """Writes given texts in place of the model's, the last one again and again; under no limits, and with a road each."""
+    """Writes given texts in place of the model's, the last again and again; under no limits, and with a road each."""
 
     texts: tuple[str, ...] = ()
     written = 0
@@ -156,9 +156,8 @@ def test_a_step_reads_only_what_the_step_before_it_had_not(loaded: Any) -> None:
     model = CallsOnly(loaded)
     (request,) = requests(1)
     (written,) = model.write([request])
-    turn = {"role": "assistant", "content": "", "tool_calls": [
-        {"type": "function", "function": {"name": call.name, "arguments": call.arguments}} for call in written.turn.calls
-    ]}  # fmt: skip
+    made = [{"name": call.name, "arguments": call.arguments} for call in written.turn.calls]
+    turn = {"role": "assistant", "tool_calls": [{"type": "function", "function": function} for function in made]}
     longer = Request([*request.messages, turn, {"role": "tool", "content": '{"ok": true}'}], request.tools)
     asked, found = model.decoder.kept.asked, model.decoder.kept.found
     (next_written,) = model.write([longer])
