@@ -28,7 +28,7 @@ class DiversityExperiment(Config):
     base_examples: int = Field(default=12_000, ge=100)
     tested: int = Field(ge=1)
     """Held-out tasks written; fewer are left after the checks."""
-    surplus: float = Field(default=1.2, ge=1)
+    surplus: float = Field(default=1.35, ge=1)
     """Tasks written for an instance wanted: some fail a check or are too long."""
     least_tools: int = Field(default=4, ge=1)
     """Smaller toolsets are not used, on either side: most of their candidates would be another's."""
@@ -37,7 +37,7 @@ class DiversityExperiment(Config):
     """Of the base; the models go on with the same sizes."""
     learning_rate: float = Field(default=1.5e-3, gt=0)
     """Peak rate after the base."""
-    max_steps: int = Field(default=6, ge=1)
+    max_steps: int = Field(default=4, ge=1)
     """Turns in an attempt (ReAct)."""
     data_seed: int = 0
 
@@ -48,7 +48,7 @@ def quick_diversity() -> DiversityExperiment:
         width=96, layers=4, batch_tokens=2500, learning_rate=4e-3, longest=800, selection=0.25,
         synthetic=0, shortened=0, dev_examples=0, threads=1, vocabulary=1600,
     )  # fmt: skip
-    return DiversityExperiment(instances=800, tokens=400_000, base_tokens=1_500_000, tested=320, training=training)
+    return DiversityExperiment(instances=800, tokens=400_000, base_tokens=800_000, tested=240, training=training)
 
 
 def full_diversity() -> DiversityExperiment:
