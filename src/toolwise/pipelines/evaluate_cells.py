@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 GIVEN = "given"
 BLUEPRINT, LLM = "blueprint", "llm"
-PART = 32
+PART = 16
 """Tasks that one process attempts together, so that a model answers them in batches."""
 
 

@@ -58,7 +58,7 @@ def generalisation_experiment(quick: bool) -> GeneralisationExperiment:
     conditions = Conditions(strategies=(Strategy.REACT, Strategy.DFSDT))
     return GeneralisationExperiment(
         per_setting=20 if quick else 150,
-        untrained_per_setting=3 if quick else 20,
+        untrained_per_setting=10 if quick else 50,
         conditions=conditions,
         model=_recipe(quick),
     )

@@ -155,8 +155,8 @@ def _page(report: Json, cells: Mapping[Cell, Outcomes], config: SearchExperiment
         f"a width of {limits['width']}, ReAct@N up to {limits['attempts']} chains. Turns are greedy; where ReAct@N "
         f"asks again in the same situation, the turn is drawn at temperature {limits['redraw_temperature']:g}. "
         "A refused call is not made (408, 429, 5xx) and may succeed when it is made again; the chances are the "
-        "same for all strategies. A task passes if the verification accepts the answering branch: calls, final state and facts, "
-        "replayed. Intervals are 95%, bootstrapped over toolsets; differences are paired by task."
+        "same for all strategies. A task passes if the verification accepts the answering branch: calls, final "
+        "state and facts, replayed. Intervals are 95%, bootstrapped over toolsets; differences are paired by task."
     )
     kinds = list(GROUPS.values())
     sections = [
