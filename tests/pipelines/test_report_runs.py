@@ -189,7 +189,8 @@ def test_cells_of_an_evaluation_are_contenders(tmp_path: Path) -> None:
             }
             for n in range(12)
         ]
-        (cell / "scores.json").write_text(json.dumps({"verdicts": [*rows, {"id": "x"}]}))
+        repeats = 1 if name == "m" else 3
+        (cell / "scores.json").write_text(json.dumps({"verdicts": [*rows, {"id": "x"}], "repeats": repeats}))
         inputs = json.loads((cell / "inputs.json").read_text())
         del inputs["verdicts"]
         inputs |= {"agent": agent, "strategy": "dfsdt", "candidates": candidates, "transient": 0.0}
@@ -203,6 +204,7 @@ def test_cells_of_an_evaluation_are_contenders(tmp_path: Path) -> None:
     assert first["by_setting"]["I1-Tool"]["n"] == 6
     assert first["costs"]["tokens"] == {"mean": 100.0, "n": 12, "per_solved": 150.0}
     assert first["costs"]["money"]["per_solved"] == 0.75
+    assert second["costs"]["model_calls"]["mean"] == 1.0  # three repeats together made three
     assert first["failures"] == {"wrong_argument": 4}
     assert found["sources"][0]["left_out"] == {"a score without id or verdict": 2}
 

@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import orjson
 from pydantic import ValidationError
 
 from toolwise.catalog import open_catalog
@@ -18,7 +17,6 @@ from toolwise.pipelines.assemble import opened_world
 from toolwise.pipelines.corpus import ACCEPTED_TASKS
 from toolwise.pipelines.evaluate import STAGE
 from toolwise.pipelines.report_rows import (
-    MODEL_CALLS,
     Group,
     Row,
     Run,
@@ -28,12 +26,13 @@ from toolwise.pipelines.report_rows import (
     read_leniently,
     usable,
 )
+from toolwise.pipelines.report_scores import costs_of, per_attempt, read_score_file, score_rows, verdict_of
 from toolwise.pipelines.rescoring import CELLS_FOLDER
 from toolwise.pipelines.verbs import INPUTS_FILE, world_of
 from toolwise.pipelines.worlds import WorldConfig
 from toolwise.ports import Observer, Progress, silent
 from toolwise.store import RunReader
-from toolwise.types import Check, Json, RejectReason, Task, Trajectory, Verdict
+from toolwise.types import Json, Task, Trajectory, Verdict
 from toolwise.verification import Verifier
 
 RECORD_FILE = "record.json"
@@ -42,7 +41,6 @@ GIVEN = "given"
 """The candidates that a task names itself."""
 STRATEGIES = ("react", "dfsdt")
 _EVERY = 100
-_COSTS = (MODEL_CALLS, "prompt_tokens", "completion_tokens", "tokens", "seconds", "cost", "money")
 
 
 def read_runs(paths: Sequence[Path], *, observer: Observer = silent) -> list[Run]:
@@ -70,7 +68,7 @@ def _read(path: Path, name: str, observer: Observer) -> Run:
         return _trajectories_folder(path, name, observer)
     file = path / SCORES_FILE if path.is_dir() else path
     if file.is_file():
-        return _score_file(file, name)
+        return read_score_file(file, name)
     if not path.exists():
         raise RunError(f"{path} does not exist; name the folder of a run")
     raise RunError(
@@ -128,7 +126,7 @@ def _samples(listed: Sequence[Json], run: Run) -> Iterator[tuple[_Key, tuple[Row
             task=task,
             trajectory=trajectory,
             verdict=verdict,
-            costs=_costs({}, trajectory),
+            costs=costs_of({}, trajectory),
             file=run.path / RECORD_FILE,
             line=number,
         )
@@ -310,8 +308,10 @@ def _given(
         for _, verdict in read_leniently(verdicts, Verdict, run.left_out):
             given.verdicts.setdefault((alone, verdict.key), verdict)
     elif alone is not None and (folder / SCORES_FILE).is_file():
-        for row in _score_rows(read_json(folder / SCORES_FILE), run):
-            given.scores.setdefault(str(row.get("task") or row["id"]), row)
+        document = read_json(folder / SCORES_FILE)
+        repeats = document.get("repeats") if isinstance(document, dict) else None
+        for row in score_rows(document, run):
+            given.scores.setdefault(str(row.get("task") or row["id"]), per_attempt(row, repeats))
     elif world_of(inputs).repeatable and isinstance(inputs.get("catalog"), str):
         rows = [(who, tasks[key], one) for who, attempts in found.items() for key, (_, one) in attempts.items()]
         catalog = Path(inputs["catalog"])
@@ -351,7 +351,7 @@ def _attempt_row(
     if share is not None and 0 < share < 1:
         trajectory = None  # some of its repeats passed: which one this is, nobody says
     if score:
-        verdict = _verdict(task.key, score)
+        verdict = verdict_of(task.key, score)
     return Row(
         id=task.key,
         setting=str(score.get("group") or task.provenance.split.value),
@@ -362,80 +362,7 @@ def _attempt_row(
         trajectory=trajectory,
         verdict=verdict,
         score=share,
-        costs=_costs(score, trajectory),
+        costs=costs_of(score, trajectory),
         file=file if trajectory is not None else None,
         line=line,
     )
-
-
-def _verdict(key: str, score: Mapping[str, Json]) -> Verdict:
-    """A score's row as a verdict of one check."""
-    if score.get("passed") is True:
-        return Verdict(key=key, checks=(Check(name="score", passed=True),))
-    reason = str(score.get("reason") or "")
-    known = RejectReason(reason) if reason in set(RejectReason) else None
-    detail = str(score.get("detail") or ("" if known else reason))
-    return Verdict(key=key, checks=(Check(name="score", passed=False, reason=known, detail=detail),))
-
-
-def _costs(score: Mapping[str, Json], trajectory: Trajectory | None) -> dict[str, float]:
-    """What a row says of its cost; tokens in and out are added, and money has one name."""
-    listed = {**score, **(score["costs"] if isinstance(score.get("costs"), dict) else {})}
-    known: dict[str, float] = {
-        name: float(listed[name])
-        for name in _COSTS
-        if isinstance(listed.get(name), int | float) and not isinstance(listed.get(name), bool) and listed[name] >= 0
-    }
-    if trajectory is not None and trajectory.model_calls:
-        known.setdefault(MODEL_CALLS, float(trajectory.model_calls))
-    parts = [known.pop(name) for name in ("prompt_tokens", "completion_tokens") if name in known]
-    if any(parts):  # a policy that is no language model uses none
-        known.setdefault("tokens", sum(parts))
-    if "cost" in known:
-        known.setdefault("money", known.pop("cost"))
-    return known
-
-
-# Files of scores ------------------------------------------------------------------------------------------------------
-
-
-def _score_file(file: Path, name: str) -> Run:
-    """What `toolwise evaluate … --json` printed, or JSON lines of scored rows: numbers without trajectories."""
-    run = Run(name, file)
-    try:
-        document = orjson.loads(file.read_bytes())
-    except OSError as error:
-        raise DataError(f"cannot read {file}: {error.strerror}; check the path") from error
-    except orjson.JSONDecodeError:
-        document = {"verdicts": list(read_json_lines(file, run.left_out))}
-    rows: dict[str, Row] = {}
-    for row in _score_rows(document, run):
-        run.rows += 1
-        if str(row["id"]) in rows:
-            run.left_out["a second row of an id"] += 1
-            continue
-        rows[str(row["id"])] = Row(
-            id=str(row.get("task") or row["id"]),
-            setting=str(row.get("group") or "all"),
-            cluster=str(row.get("cluster") or row["id"]),
-            passed=bool(row["passed"]),
-            missing=row.get("reason") == "missing",
-            costs=_costs(row, None),
-        )
-    if not rows:
-        raise DataError(f"{file} holds no scored task; save what `toolwise evaluate … --json` prints")
-    named = document if isinstance(document, dict) else {}
-    agent, strategy = str(named.get("policy") or name), str(named.get("strategy") or "")
-    run.groups = [Group(agent, strategy, tuple(rows.values()))]
-    run.tasks = len(rows)
-    return run
-
-
-def _score_rows(document: Json, run: Run) -> Iterator[dict[str, Json]]:
-    """The rows that have an id and say whether they passed; the others are counted."""
-    listed = document.get("verdicts") if isinstance(document, dict) else document
-    for row in listed if isinstance(listed, list) else []:
-        if isinstance(row, dict) and isinstance(row.get("id"), str | int) and isinstance(row.get("passed"), bool):
-            yield row
-        else:
-            run.left_out["a score without id or verdict"] += 1
