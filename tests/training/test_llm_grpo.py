@@ -133,3 +133,15 @@ def test_groups_must_come_out_even_and_there_must_be_tasks(tmp_path: Path) -> No
     with pytest.raises(DataError, match="no tasks"):
         train_grpo(Attempts([], Scripted(apart=False), "made up"), "base", tmp_path / "m", QUICK)
     assert not (tmp_path / "m").exists()
+
+
+def test_smaller_batches_go_on_with_the_same_training_and_other_groups_do_not(tmp_path: Path) -> None:
+    """As the message for memory that runs out advises."""
+    base = save_tiny_qwen3(tmp_path / "base")
+    data = Attempts(["a"], Scripted(apart=False), "made up")
+    one = QUICK.model_copy(update={"max_steps": 1})
+    done = train_grpo(data, str(base), tmp_path / "m", one)
+    halved = one.model_copy(update={"batch": 2, "accumulate": 2})
+    assert train_grpo(data, str(base), tmp_path / "m", halved) == done
+    with pytest.raises(DataError, match="attempts an update"):
+        train_grpo(data, str(base), tmp_path / "m", one.model_copy(update={"accumulate": 2, "generations": 8}))
