@@ -85,6 +85,9 @@ def everything(
     out: Out,
     quick: Quick = False,
     catalog: Catalog = None,
+    run: Annotated[
+        Path | None, typer.Option("--run", help="A finished run whose model acts; without it one is trained.")
+    ] = None,
     only: Annotated[list[str] | None, typer.Option("--only", help="Only this experiment; repeat it.")] = None,
     workers: Workers = 0,
     as_json: AsJson = False,
@@ -99,6 +102,7 @@ def everything(
             command=command_line(),
             only=only or (),
             catalog=catalog,
+            run=run,
             workers=workers,
             observer=view,
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 from toolwise.errors import ConfigError, ToolwiseError
 from toolwise.pipelines.context import Context
 from toolwise.pipelines.meter import Stopwatch
-from toolwise.pipelines.reproduce.embedded import catalog_of
+from toolwise.pipelines.reproduce.embedded import CATALOG_FOLDER, catalog_of
 from toolwise.pipelines.reproduce.findings_page import hardware, table, write_findings
 from toolwise.ports import Observer, silent
 from toolwise.store import RunFolder
@@ -29,6 +29,8 @@ class Request:
     quick: bool
     command: str
     catalog: Path
+    run: Path | None
+    """A finished run, whose model acts; without it the experiments that need one train theirs."""
     workers: int
     observer: Observer
 
@@ -42,8 +44,11 @@ def _metatasks(request: Request) -> Json:
     )
 
 
-def _by_convention(name: str) -> Callable[[Request], Json]:
-    """An experiment whose module has `NAME_experiment(quick)` and `reproduce_NAME(config, out, …)`."""
+def _by_convention(name: str, *, with_run: bool = False) -> Callable[[Request], Json]:
+    """An experiment whose module has `NAME_experiment(quick)` and `reproduce_NAME(config, out, …)`.
+
+    `with_run`: it takes a finished run, too.
+    """
 
     def run(request: Request) -> Json:
         module = importlib.import_module(_module(name))
@@ -51,6 +56,7 @@ def _by_convention(name: str) -> Callable[[Request], Json]:
         if perform is None:
             raise ConfigError(f"this version cannot run the experiment {name!r}; choose others with --only")
         config = getattr(module, f"{name}_experiment")(request.quick)
+        acting: dict[str, Path | None] = {"run": request.run} if with_run else {}
         document: Json = perform(
             config,
             request.out,
@@ -58,6 +64,7 @@ def _by_convention(name: str) -> Callable[[Request], Json]:
             catalog=request.catalog,
             workers=request.workers,
             observer=request.observer,
+            **acting,
         )
         return document
 
@@ -69,8 +76,8 @@ def _module(name: str) -> str:
 
 
 _REGISTRY: dict[str, Callable[[Request], Json]] = {
-    "search": _by_convention("search"),
-    "generalisation": _by_convention("generalisation"),
+    "search": _by_convention("search", with_run=True),
+    "generalisation": _by_convention("generalisation", with_run=True),
     "diversity": _by_convention("diversity"),
     "retrieval": _by_convention("retrieval"),
     "metatasks": _metatasks,
@@ -79,33 +86,37 @@ EXPERIMENTS = tuple(name for name in _REGISTRY if importlib.util.find_spec(_modu
 """Names, in the order in which they run."""
 
 
-def reproduce_all(
+def reproduce_all(  # noqa: PLR0913 - a verb takes what its command takes
     out: Path,
     *,
     quick: bool,
     command: str,
     only: Sequence[str] = (),
     catalog: Path | None = None,
+    run: Path | None = None,
     workers: int = 0,
     observer: Observer = silent,
 ) -> Json:
     """Run the experiments into folders of their own within `out`; one that fails does not stop the others.
 
     Writes `report.json` and `findings.md`. The same command goes on where it was stopped: experiments that are
-    finished answer from their rows. Raises ConfigError, CatalogError, RunError.
+    finished answer from their rows. With a finished `run` its model acts and, without a `catalog`, its catalog is
+    taken. Raises ConfigError, CatalogError, RunError.
     """
     unknown = next((name for name in only if name not in EXPERIMENTS), None)
     if unknown is not None:
         raise ConfigError(f"there is no experiment {unknown!r}; choose among {', '.join(EXPERIMENTS)}")
     settings: Json = {"verb": "reproduce all", "quick": quick}
+    catalog = catalog or (run / CATALOG_FOLDER if run else None)
     settings["catalog"] = None if catalog is None else str(catalog.resolve())
+    settings["run"] = None if run is None else str(run.resolve())
     done: dict[str, Json] = {}
     failed: dict[str, str] = {}
     with RunFolder(out, settings, resume=True) as folder:
         source = catalog_of(Context(folder, workers, observer), catalog)
         for name in [name for name in EXPERIMENTS if not only or name in only]:
             watch = Stopwatch()
-            request = Request(out / name, quick, _own(command, name, out), source, workers, observer)
+            request = Request(out / name, quick, _own(command, name, out), source, run, workers, observer)
             try:
                 document = _REGISTRY[name](request)
             except ToolwiseError as error:
