@@ -25,7 +25,15 @@ from toolwise.retrieval.pretrained.search import TextDenseRetriever, open_graph 
 from toolwise.retrieval.pretrained.training import train_text_retriever  # noqa: E402
 
 CONFIG = TextTrainingConfig(
-    minutes=5, max_steps=200, batch_size=16, evaluations=2, patience=9, learning_rate=3e-3, blend=1.0, threads=1
+    minutes=5,
+    max_steps=200,
+    batch_size=16,
+    evaluations=2,
+    patience=9,
+    learning_rate=3e-3,
+    train_words=True,
+    blend=1.0,
+    threads=1,
 )
 
 
@@ -158,3 +166,31 @@ def test_the_memory_gives_wrong_documents_only(documents: list[Document], pairs:
     assert memory.hardest(data, [0], np.array([[1, 0]], dtype=np.float32)) == {0: right + 1}
     memory.put(range(10, 14), np.eye(4, 2, dtype=np.float32))
     assert len(memory) == 4
+
+
+def test_a_stored_pool_opens_without_its_documents(base: Path, documents: list[Document], tmp_path: Path) -> None:
+    encoder = TextEncoder.open(str(base))
+    assert TextDenseRetriever.stored(encoder, tmp_path, "one") is None
+    built, update = TextDenseRetriever.build(documents, encoder, tmp_path, fingerprint="one")
+    assert update.encoded == len({document_text(document) for document in documents})
+    stored = TextDenseRetriever.stored(encoder, tmp_path, "one")
+    assert stored is not None
+    assert stored.search(["remove a folder"], 5) == built.search(["remove a folder"], 5)
+    assert TextDenseRetriever.stored(encoder, tmp_path, "two") is None
+
+
+def test_the_pools_mean_is_taken_from_its_documents() -> None:
+    rng = np.random.default_rng(1)
+    vectors = rng.normal(loc=1.0, size=(30, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    class Same:
+        def encode_queries(self, queries: list[str]) -> np.ndarray:
+            return vectors[: len(queries)]
+
+    centred = vectors - vectors.mean(axis=0) * 30 / 40
+    centred /= np.linalg.norm(centred, axis=1, keepdims=True)
+    found = TextDenseRetriever([str(i) for i in range(30)], Same(), vectors).scores(["a", "b"])  # type: ignore[arg-type]
+    assert np.allclose(found, vectors[:2] @ centred.T, atol=1e-5)
+    one = TextDenseRetriever(["0"], Same(), vectors[:1])  # type: ignore[arg-type]
+    assert [hit.tool for hit in one.search(["a"], 5)[0]] == ["0"]

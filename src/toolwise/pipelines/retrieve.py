@@ -11,16 +11,12 @@ from toolwise.corpus import read_rows, read_tasks, retrieval_pair
 from toolwise.errors import ConfigError, DataError
 from toolwise.evaluation import retrieval_scores
 from toolwise.pipelines.context import Context
-from toolwise.pipelines.retrievers import named_retriever
+from toolwise.pipelines.retrievers import INDEX_FOLDER, ensure_index, index_catalog, named_retriever
 from toolwise.ports import Observer, Progress, Retriever, silent
 from toolwise.retrieval import (
-    IndexMissingError,
-    IndexStaleError,
     RetrieverConfig,
-    build_index,
     equivalent_tools,
     open_retriever,
-    read_summary,
     tool_documents,
     train_retriever,
 )
@@ -31,7 +27,6 @@ from toolwise.types import Json, Metric, RetrievalPair, Split, content_key
 RETRIEVERS = ("bm25", "dense", "fusion")
 AUTO = "auto"
 HELD_OUT = (Split.UNSEEN_TOOLSET, Split.UNSEEN_CATEGORY)
-INDEX_FOLDER = "index"
 QUERIES_PER_TOOL = 1
 
 
@@ -44,7 +39,7 @@ def train_and_index(
     pairs = [*corpus_pairs(corpus), *teacher_queries(opened, trained, config.seed)]
     documents = list(tool_documents(opened.toolset(name) for name in trained))
     summary = train_retriever(pairs, documents, out, config, observer)
-    indexed = _index(opened, out, observer)
+    indexed = index_catalog(opened, out, observer)
     return {
         **summary.model_dump(mode="json"),
         "pairs": len(pairs),
@@ -95,7 +90,7 @@ def find_tools(query: str, catalog: Path, k: int, name: str = AUTO, observer: Ob
         raise ConfigError("the query is empty; say what you want done")
     opened = open_catalog(catalog)
     if name in (AUTO, *RETRIEVERS):
-        available = _ensure_index(opened, observer)
+        available = ensure_index(opened, observer)
         chosen = available[-1] if name == AUTO else name
         retriever: Retriever = open_retriever(catalog / INDEX_FOLDER, chosen)
     else:
@@ -114,27 +109,6 @@ def find_tools(query: str, catalog: Path, k: int, name: str = AUTO, observer: Ob
             for hit in hits
         ],
     }
-
-
-def _ensure_index(opened: CatalogFile, observer: Observer) -> tuple[str, ...]:
-    """Names of the retrievers over a catalog, plainest first; builds the index if there is none or a stale one."""
-    try:
-        summary = read_summary(opened.folder / INDEX_FOLDER, _fingerprint(opened))
-    except (IndexMissingError, IndexStaleError):
-        encoder = opened.folder / "retriever"
-        _index(opened, encoder if (encoder / "encoder.safetensors").is_file() else None, observer)
-        summary = read_summary(opened.folder / INDEX_FOLDER)
-    return summary.retrievers
-
-
-def _index(opened: CatalogFile, encoder: Path | None, observer: Observer) -> Json:
-    folder = opened.folder / INDEX_FOLDER
-    summary = build_index(opened, folder, encoder, fingerprint=_fingerprint(opened), observer=observer)
-    return {"tools": summary.tools, "index": str(folder)}
-
-
-def _fingerprint(opened: CatalogFile) -> str:
-    return content_key([summary.model_dump(mode="json") for summary in opened.summaries])
 
 
 def corpus_pairs(corpus: Path) -> Iterator[RetrievalPair]:

@@ -31,10 +31,10 @@ _BREAK = re.compile(
 _QUOTED = re.compile(r"\"[^\"\n]{0,400}\"|“[^”\n]{0,400}”|`[^`\n]{0,400}`")
 _FEWEST_TERMS = 2
 MAX_CLAUSES = 6
-_SHARPNESS = 3
+_SHARPNESS = 6
 """Power of a part's relative scores: near-copies of a part's best tool, which the whole request favours for sharing
 words with its other parts, stay below the best itself."""
-CLAUSE_WEIGHT = 1.0
+CLAUSE_WEIGHT = 0.4
 """How much the best of a request's parts counts beside the whole, unless a retriever says otherwise."""
 
 

@@ -21,10 +21,13 @@ class TextTrainingConfig(Config):
     """Share of the training in which the learning rate rises."""
     temperature: float = Field(default=0.05, gt=0)
     train_tokens: int = Field(default=64, ge=8)
-    """Documents are cut here while training; searching reads them in full."""
-    blend: float = Field(default=0.5, ge=0, le=1)
+    """Texts are cut here while training; searching reads them in full."""
+    train_words: bool = False
+    """Also train the vectors of words: for bases that have not learned them. Otherwise words that the training does not
+    show keep their place among those that it does."""
+    blend: float = Field(default=1.0, ge=0, le=1)
     """How far the saved weights go from the base's towards the tuned ones (WiSE-FT, Wortsman et al., 2022, arXiv
-    2109.01903): halfway keeps most of what the base knows of other domains."""
+    2109.01903). Less than 1 keeps more of the base, and did worse in other domains too (docs/retrieval.md)."""
     evaluations: int = Field(default=3, ge=1)
     """Dev scores, evenly over the training."""
     patience: int = Field(default=2, ge=1)

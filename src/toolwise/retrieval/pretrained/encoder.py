@@ -13,7 +13,7 @@ import orjson
 
 from toolwise.errors import ConfigError, MissingExtraError, ModelError, boundary
 from toolwise.retrieval.clauses import CLAUSE_WEIGHT
-from toolwise.retrieval.pretrained.rendering import TEXT_RENDERING
+from toolwise.retrieval.pretrained.rendering import TEXT_RENDERING, VIEW_WEIGHTS
 from toolwise.retrieval.ranking import Floats
 from toolwise.types import Frozen
 
@@ -131,7 +131,17 @@ class TextEncoder:
         return self.encode([self.settings.query_prefix + query for query in queries])
 
     def encode_documents(self, texts: Sequence[str]) -> Floats:
-        return self.encode([self.settings.document_prefix + text for text in texts])
+        """Unit vectors of documents, each a text of one line a view: the weighted mean of its views' vectors."""
+        views = [text.split("\n") for text in texts]
+        distinct = {line: i for i, line in enumerate(dict.fromkeys(line for lines in views for line in lines))}
+        encoded = self.encode([self.settings.document_prefix + line for line in distinct])
+        vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
+        for row, lines in enumerate(views):
+            for line, weight in zip(lines, VIEW_WEIGHTS, strict=False):
+                vectors[row] += weight * encoded[distinct[line]]
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors /= np.where(lengths > 0, lengths, np.float32(1))
+        return vectors
 
     def save(self, folder: Path) -> None:
         """Write a Hugging Face folder with our settings and sentence-transformers' modules beside it."""

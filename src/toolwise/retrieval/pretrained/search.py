@@ -8,24 +8,35 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 
+from toolwise.errors import CatalogError, boundary
+from toolwise.files import written_aside
 from toolwise.ports import Observer, Progress, silent
 from toolwise.retrieval.documents import Document
 from toolwise.retrieval.pretrained.encoder import TextEncoder
 from toolwise.retrieval.pretrained.rendering import document_text
-from toolwise.retrieval.pretrained.store import StoreUpdate, update_vectors
+from toolwise.retrieval.pretrained.store import VECTORS, StoreUpdate, update_vectors
 from toolwise.retrieval.ranking import Floats, PoolRetriever
 
 EXACT_UP_TO = 100_000
 """Larger pools are searched by HNSW, where usearch is installed; a product over 100,000 vectors takes some 5 ms."""
+_SMALL_POOL = 10
+"""So many tools are worth as much as the pool's own mean: that of a few tools says too little."""
 _NEIGHBOURS = 1000
 """Tools that an approximate search scores; the others get nothing."""
 _GRAPH = "graph.usearch"
+_POOL = "pool.json"
+"""The catalog that the vectors are of; removed first and written last."""
 _STAGE = "index"
 
 
 class TextDenseRetriever(PoolRetriever):
-    """Cosine of query and document, both encoded by a pretrained encoder."""
+    """Cosine of query and document, both encoded by a pretrained encoder, with the pool's mean taken from documents.
+
+    What all documents of a pool share says nothing about any of them (Mu and Viswanath, 2018, "All-but-the-Top",
+    arXiv 1702.01417, section 2). The vectors are stored as they are, so that a pool can grow.
+    """
 
     name = "dense"
 
@@ -34,34 +45,74 @@ class TextDenseRetriever(PoolRetriever):
         self.encoder = encoder
         self._vectors = vectors
         self._graph = graph
+        mean = np.asarray(vectors).mean(axis=0) if len(vectors) else np.zeros(vectors.shape[1], dtype=np.float32)
+        self._mean: Floats = mean * np.float32(len(vectors) / (len(vectors) + _SMALL_POOL))
+        squares = 1 - 2 * (vectors @ self._mean) + self._mean @ self._mean
+        self._lengths: Floats = np.sqrt(np.maximum(squares, 1e-6)).astype(np.float32)
+
+    @classmethod
+    def stored(cls, encoder: TextEncoder, folder: Path, fingerprint: str) -> TextDenseRetriever | None:
+        """What `build` left in `folder` for a catalog of this fingerprint, without reading the catalog; else None."""
+        with boundary(CatalogError, f"cannot read the vectors in {folder}; delete the folder to build them again"):
+            if not (folder / _POOL).is_file():
+                return None
+            pool = orjson.loads((folder / _POOL).read_bytes())
+            if pool["fingerprint"] != fingerprint:
+                return None
+            vectors: Floats = np.load(folder / VECTORS, mmap_mode="r")
+        if len(vectors) != len(pool["tools"]):
+            return None
+        return cls(pool["tools"], encoder, vectors, _graph_over(vectors, folder, stale=False))
 
     @classmethod
     def build(
-        cls, documents: Sequence[Document], encoder: TextEncoder, folder: Path, observer: Observer = silent
+        cls,
+        documents: Sequence[Document],
+        encoder: TextEncoder,
+        folder: Path,
+        observer: Observer = silent,
+        fingerprint: str = "",
     ) -> tuple[TextDenseRetriever, StoreUpdate]:
-        """Open the vectors in `folder`, after encoding what is new or changed. Raises CatalogError, RunError."""
+        """Open the vectors in `folder`, after encoding what is new or changed. Raises CatalogError, RunError.
+
+        With the catalog's fingerprint the next opening can do without its documents (`stored`).
+        """
+        (folder / _POOL).unlink(missing_ok=True)
         texts = [document_text(document) for document in documents]
 
         def progress(done: int) -> None:
             observer(Progress(_STAGE, done, len(texts), "documents encoded"))
 
         vectors, update = update_vectors(folder, texts, encoder.encode_documents, progress)
-        graph = None
-        if len(texts) > EXACT_UP_TO and find_spec("usearch"):
-            graph = open_graph(vectors, folder / _GRAPH, stale=update.encoded > 0)
-        return cls([document.tool for document in documents], encoder, vectors, graph), update
+        graph = _graph_over(vectors, folder, stale=update.encoded > 0)
+        tools = [document.tool for document in documents]
+        if fingerprint:
+            with written_aside(folder / _POOL) as aside:
+                aside.write_bytes(orjson.dumps({"fingerprint": fingerprint, "tools": tools}))
+        return cls(tools, encoder, vectors, graph), update
 
     def scores(self, queries: Sequence[str]) -> Floats:
         """Cosines, queries by tools; over a large pool only the nearest tools have one."""
         encoded = self.encoder.encode_queries(queries)
+        common = encoded @ self._mean
         if self._graph is None:
             product: Floats = encoded @ self._vectors.T
+            product -= common[:, None]
+            product /= self._lengths
             return product
         rows = np.zeros((len(queries), len(self.tools)), dtype=np.float32)
-        for row, query in zip(rows, encoded, strict=True):
+        for row, query, shared in zip(rows, encoded, common, strict=True):
             found = self._graph.search(query, _NEIGHBOURS)
-            row[np.asarray(found.keys, dtype=np.int64)] = 1.0 - np.asarray(found.distances, dtype=np.float32)
+            near = np.asarray(found.keys, dtype=np.int64)
+            row[near] = (1.0 - np.asarray(found.distances, dtype=np.float32) - shared) / self._lengths[near]
         return rows
+
+
+def _graph_over(vectors: Floats, folder: Path, *, stale: bool) -> Any:
+    """The graph, where the pool is large enough for one."""
+    if len(vectors) <= EXACT_UP_TO or not find_spec("usearch"):
+        return None
+    return open_graph(vectors, folder / _GRAPH, stale=stale)
 
 
 def open_graph(vectors: Floats, path: Path, *, stale: bool) -> Any:

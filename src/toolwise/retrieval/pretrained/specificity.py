@@ -24,7 +24,8 @@ class Specificity(StrEnum):
     """What the user is after, without the tool's verb, the toolset's name or any value."""
 
 
-_WORD = re.compile(r"[A-Za-z]+")
+_WORD = re.compile(r"(?<![\w/.:\-=])[A-Za-z]+(?![\w/:\-=]|\.\w)")
+"""A word that is not part of a path, an identifier or another value."""
 _PARAPHRASED = 0.7
 """Share of the words with a synonym that are replaced."""
 _GOALS = (

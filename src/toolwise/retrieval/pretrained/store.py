@@ -14,7 +14,7 @@ from toolwise.files import written_aside
 from toolwise.retrieval.ranking import Floats
 from toolwise.types import Frozen
 
-_VECTORS, _HASHES = "vectors.npy", "hashes.json"
+VECTORS, _HASHES = "vectors.npy", "hashes.json"
 _CHUNK = 1024
 
 
@@ -61,11 +61,11 @@ def update_vectors(
 
 def _read(folder: Path) -> tuple[list[str], Floats]:
     """(hashes, vectors); nothing where there is no store, or where the two do not belong together."""
-    if not (folder / _HASHES).is_file() or not (folder / _VECTORS).is_file():
+    if not (folder / _HASHES).is_file() or not (folder / VECTORS).is_file():
         return [], np.zeros((0, 0), dtype=np.float32)
     with boundary(CatalogError, f"cannot read the vectors in {folder}; delete the folder to build them again"):
         saved = orjson.loads((folder / _HASHES).read_bytes())
-        vectors: Floats = np.load(folder / _VECTORS, mmap_mode="r")
+        vectors: Floats = np.load(folder / VECTORS, mmap_mode="r")
     if len(saved["hashes"]) != len(vectors):
         return [], np.zeros((0, 0), dtype=np.float32)
     return saved["hashes"], vectors
@@ -74,7 +74,7 @@ def _read(folder: Path) -> tuple[list[str], Floats]:
 def _write(folder: Path, hashes: list[str], vectors: Floats) -> None:
     """The hashes go first and come back last: a kill in between leaves a store that is built again."""
     (folder / _HASHES).unlink(missing_ok=True)
-    with written_aside(folder / _VECTORS) as aside, aside.open("wb") as file:
+    with written_aside(folder / VECTORS) as aside, aside.open("wb") as file:
         np.save(file, vectors)
     with written_aside(folder / _HASHES) as aside:
         aside.write_bytes(orjson.dumps({"hashes": hashes}))

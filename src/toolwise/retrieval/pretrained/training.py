@@ -20,7 +20,7 @@ from toolwise.retrieval.documents import Document
 from toolwise.retrieval.pretrained.config import TextTrainingConfig
 from toolwise.retrieval.pretrained.encoder import TextEncoder
 from toolwise.retrieval.pretrained.memory import VectorMemory
-from toolwise.retrieval.pretrained.rendering import document_text
+from toolwise.retrieval.pretrained.rendering import document_text, document_views, training_text
 from toolwise.retrieval.pretrained.specificity import varied_pairs
 from toolwise.retrieval.ranking import Floats, standard_scores
 from toolwise.retrieval.train import mean_ndcg, split_pairs
@@ -31,6 +31,10 @@ _MINING_SHARE = 0.1
 """Of the minutes, at most so much goes into BM25's hard negatives."""
 _MINED_FIRST = 4
 """Times that the current model's hard negative is in the draw beside BM25's twelve."""
+_SHORT = 0.5
+"""Share of the documents that a batch shows by name and description alone, as their first view."""
+_TOGETHER = 4
+"""Queries of one toolset that follow each other."""
 _FUSION_GRID = tuple(step / 10 for step in range(11))
 _PRIOR_FUSION = 0.5
 
@@ -185,7 +189,10 @@ def _fit(
     before = time.monotonic()
     _evaluate(run, pool, config, 0)
     scoring = time.monotonic() - before
-    optimiser = torch.optim.AdamW(encoder.model.parameters(), lr=config.learning_rate, weight_decay=0.01)
+    for name, parameter in encoder.model.named_parameters():
+        parameter.requires_grad_(config.train_words or "word_embeddings" not in name)
+    trained = [parameter for parameter in encoder.model.parameters() if parameter.requires_grad]
+    optimiser = torch.optim.AdamW(trained, lr=config.learning_rate, weight_decay=0.01)
     memory = VectorMemory(encoder.dimensions)
     texts: dict[int, str] = {}
     began = time.monotonic()
@@ -200,7 +207,7 @@ def _fit(
             run.stopped = "minutes"
             break
         if len(order) < config.batch_size:
-            order += rng.sample(range(len(data.queries)), len(data.queries))
+            order += _order(data, rng)
         chosen, order = order[: config.batch_size], order[config.batch_size :]
         for group in optimiser.param_groups:
             group["lr"] = config.learning_rate * _rate(spent, config.warmup)
@@ -216,6 +223,18 @@ def _fit(
                 return run
     _evaluate(run, pool, config, run.losses[-1][0] if run.losses else 0)
     return run
+
+
+def _order(data: TrainingSet, rng: random.Random) -> list[int]:
+    """All queries in random order, but some of one toolset together: each other's tools are hard negatives for free."""
+    order = rng.sample(range(len(data.queries)), len(data.queries))
+    by_toolset: dict[str, list[int]] = {}
+    for query in order:
+        by_toolset.setdefault(data.documents[data.relevant[query][0]].toolset, []).append(query)
+    groups = [
+        found[start : start + _TOGETHER] for found in by_toolset.values() for start in range(0, len(found), _TOGETHER)
+    ]
+    return [query for group in rng.sample(groups, len(groups)) for query in group]
 
 
 def _rate(spent: float, warmup: float) -> float:
@@ -240,18 +259,23 @@ def _step(
     config, rng = draw
     encoder = run.encoder
     encoder.model.train()
-    queries = encoder.embed([encoder.settings.query_prefix + data.queries[i] for i in chosen])
+    asked = [encoder.settings.query_prefix + data.queries[i] for i in chosen]
+    queries = encoder.embed(asked, limit=config.train_tokens)
     if config.hard_negatives:
         for query, row in memory.hardest(data, chosen, queries.detach().float().cpu().numpy()).items():
             data.hard[query] = [*data.hard.get(query, []), *[row] * _MINED_FIRST]
     batch = draw_batch(data, chosen, config.hard_negatives, rng)
     rows = [int(row) for row in batch.documents]
-    shown = [texts.setdefault(row, document_text(data.documents[row])) for row in rows]
+    shown = [texts.setdefault(row, training_text(data.documents[row])) for row in rows]
+    shown = [
+        document_views(data.documents[row])[0] if rng.random() < _SHORT else t
+        for row, t in zip(rows, shown, strict=True)
+    ]
     documents = encoder.embed([encoder.settings.document_prefix + t for t in shown], limit=config.train_tokens)
     loss = _ranking_loss(queries, documents, batch, config.temperature)
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
-    torch.nn.utils.clip_grad_norm_(encoder.model.parameters(), 1.0)
+    torch.nn.utils.clip_grad_norm_(optimiser.param_groups[0]["params"], 1.0)
     optimiser.step()
     memory.put(rows, documents.detach().float().cpu().numpy())
     return float(loss.detach())
