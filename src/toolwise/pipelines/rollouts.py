@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -27,27 +27,13 @@ from toolwise.training.llm.rewards import UNKNOWN, Evidence, Made, reward_parts
 from toolwise.types import BlueprintCall, ChatMessage, Outcome, StopReason, Task
 
 
-class FirstAttempt(HfModel):
-    """Keeps what was written first, readable or not: writing anew would hide what a turn deserves.
-
-    Nothing limits it, and nothing that was read is kept: the model's weights change between two plays.
-    """
-
-    def __init__(self, source: Any, *, batch: int = 16) -> None:
-        super().__init__(source, batch=batch, constrained=False, again=False, most_bytes=0)
-
-
 class DrawnTurns:
     """Draws each turn from the model as it is, with no second tries and no doubts, and remembers it."""
 
-    def __init__(self, model: LocalModel | FirstAttempt) -> None:
+    def __init__(self, model: LocalModel | HfModel) -> None:
         self._model = model
         self.turns: dict[int, WrittenTurn] = {}
         """By the seed of the request, which no two have in common."""
-
-    def begin(self) -> None:
-        """Forget what was written."""
-        self.turns.clear()
 
     def turn_tokens(self, message: ChatMessage) -> tuple[int, ...]:
         """As a search asks for it; nothing is avoided here."""
@@ -55,26 +41,33 @@ class DrawnTurns:
 
     def write(self, requests: Sequence[Request]) -> list[Written]:
         """A turn for each request."""
-        drawn = [replace(one, avoid=frozenset(), doubt=None) for one in requests]
+        drawn = [replace(request, avoid=frozenset(), doubt=None) for request in requests]
         written = self._model.write(drawn)
-        for request, result in zip(requests, written, strict=True):
+        for request, result in zip(drawn, written, strict=True):
             self.turns[request.sampling.seed] = self._turn(request, result)
         return written
 
     def _turn(self, request: Request, written: Written) -> WrittenTurn:
-        if isinstance(self._model, FirstAttempt):
+        if isinstance(self._model, HfModel):
             return WrittenTurn(tuple(self._model.prompt_tokens(request)), written.tokens)
         shown = render(request.messages, request.tools, prompt=True)
         prompt = self._model.encode("".join(segment.text for segment in shown))
         return WrittenTurn(prompt, written.tokens, _chosen(self._model, request, written.tokens))
 
 
-def _compact_writer(source: tuple[Any, Any], batch: int) -> LocalModel:
-    model = LocalModel(source, batch=batch)
+def writer_of(model: Any, tokenizer: Any, batch: int) -> Callable[[], LocalModel | HfModel]:
+    """What makes a writer of turns for the model as it then is.
+
+    An open model's turns are not limited to valid calls: it is to learn to write them, by its own probabilities. What
+    it keeps of what it read is of its weights, so each update needs another.
+    """
+    if getattr(model.config, "model_type", "") != COMPACT:
+        return lambda: HfModel((model, tokenizer), batch=batch, constrained=False, again=False)
+    compact = LocalModel((model, tokenizer), batch=batch)
     # A tokenizer lists its words in another order each time it is loaded, and a draw goes by that order.
-    model.vocabulary.text.sort()
-    model.vocabulary.string.sort()
-    return model
+    compact.vocabulary.text.sort()
+    compact.vocabulary.string.sort()
+    return lambda: compact
 
 
 def _chosen(model: LocalModel, request: Request, tokens: Sequence[int]) -> tuple[bool, ...]:
@@ -119,10 +112,7 @@ class Rollouts:
         """What makes a player for a model; `most` attempts run side by side."""
 
         def make(model: Any, tokenizer: Any) -> _Player:
-            compact = getattr(model.config, "model_type", "") == COMPACT
-            source = (model, tokenizer)
-            writer = _compact_writer(source, most) if compact else FirstAttempt(source, batch=most)
-            return _Player(self, DrawnTurns(writer), max_tokens, most)
+            return _Player(self, writer_of(model, tokenizer, most), max_tokens, most)
 
         return make
 
@@ -138,22 +128,24 @@ class Rollouts:
 
 
 class _Player:
-    def __init__(self, rollouts: Rollouts, drawn: DrawnTurns, max_tokens: int, most: int) -> None:
-        self._rollouts, self._drawn, self._max_tokens, self._most = rollouts, drawn, max_tokens, most
+    def __init__(
+        self, rollouts: Rollouts, writer: Callable[[], LocalModel | HfModel], max_tokens: int, most: int
+    ) -> None:
+        self._rollouts, self._writer, self._max_tokens, self._most = rollouts, writer, max_tokens, most
 
     def play(self, keys: Sequence[str], seed: int) -> list[Episode]:
-        self._drawn.begin()
         return self._rollouts.run(self._play(keys, seed))
 
     async def _play(self, keys: Sequence[str], seed: int) -> list[Episode]:
-        shared = LocalPolicy(self._drawn, name="rollouts", max_tokens=self._max_tokens, temperature=1.0)
+        drawn = DrawnTurns(self._writer())
+        shared = LocalPolicy(drawn, name="rollouts", max_tokens=self._max_tokens, temperature=1.0)
         gate = asyncio.Semaphore(self._most)
 
         async def one(index: int, key: str) -> Episode:
             async with gate:
                 policy = _Noted(shared)
                 attempt = await self._rollouts.attempt(key, policy, seed + index)
-                turns = (self._drawn.turns[turn] for turn in policy.seeds if turn in self._drawn.turns)
+                turns = (drawn.turns[turn] for turn in policy.seeds if turn in drawn.turns)
                 return Episode(tuple(turns), reward_parts(evidence(attempt)))
 
         return list(await asyncio.gather(*(one(index, key) for index, key in enumerate(keys))))
