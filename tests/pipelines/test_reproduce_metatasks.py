@@ -99,8 +99,9 @@ def test_one_world_cannot_speak_for_three() -> None:
 
 def tiny(variants: tuple[Variant, ...]) -> MetaTaskExperiment:
     config = quick_experiment(("blocksworld",), (0,))
-    small = {"width": 16, "layers": 1, "heads": 2, "batch_tokens": 600}
+    small = {"width": 16, "layers": 1, "heads": 2, "batch_tokens": 1000}
     changes = {"tokens": 3000, "solutions": 30, "metatasks": 300, "tested": 2, "questions": 6, "renamings": 1}
+    changes["ratio"] = 0.5
     training = config.training.model_copy(update=small)
     return config.model_copy(update={**changes, "variants": variants, "training": training})
 
@@ -112,7 +113,7 @@ def test_a_run_trains_scores_reports_and_goes_on(tmp_path: Path) -> None:
     assert not report["failed"]
     assert {row["agent"] for row in report["success"]} == {"solution-only", "two-stage", "null", "random"}
     tokens = [model["tokens"] for model in report["models"]]
-    assert all(config.tokens <= read < config.tokens + 600 for read in tokens)
+    assert all(config.tokens <= read < config.tokens + 1000 for read in tokens)
     alone, staged = (model["mixture"] for model in report["models"])
     assert alone["metatask_tokens"] == 0
     assert staged["first_stage"] == 0.5

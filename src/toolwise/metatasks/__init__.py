@@ -5,7 +5,15 @@ from toolwise.metatasks.checking import check_example, score_answer
 from toolwise.metatasks.drafts import BOUNDARIES, EXTENSIONS, SIX
 from toolwise.metatasks.explorer import Exploration
 from toolwise.metatasks.generation import MetaTaskConfig, Tally, generate
-from toolwise.metatasks.rendering import answer_of, chat_call, metatask_conversation, question_tools, tool_message
+from toolwise.metatasks.rendering import (
+    answer_of,
+    chat_call,
+    joined,
+    metatask_conversation,
+    one_conversation,
+    question_tools,
+    tool_message,
+)
 from toolwise.metatasks.solutions import FINISHED, Goals, Solution, SolutionConfig, solutions
 from toolwise.metatasks.subject import Subject, started
 
@@ -26,7 +34,9 @@ __all__ = [
     "chat_call",
     "check_example",
     "generate",
+    "joined",
     "metatask_conversation",
+    "one_conversation",
     "question_tools",
     "score_answer",
     "solutions",

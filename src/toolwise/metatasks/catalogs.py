@@ -54,6 +54,7 @@ class CatalogSubject:
     """
 
     exact = False
+    brief = False
     form = '{"records": {resource: {key: {"id": ...}}}}, or {} for nothing'
 
     def __init__(self, tools: Toolsets, split_of: Mapping[str, Split], world: World) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from toolwise.metatasks.explorer import Edge, Explorer, Node, Walk
 from toolwise.metatasks.subject import Subject, near_miss_reason, started
-from toolwise.metatasks.wording import NO, YES, call_text, calls_text, question
+from toolwise.metatasks.wording import NO, YES, brief_call, call_text, calls_text, question
 from toolwise.types import (
     Json,
     MetaTaskExample,
@@ -366,6 +366,8 @@ def _plain(value: Json) -> Json:
 def worded(ground: Ground, draft: Draft, split: Split, key: str) -> MetaTaskExample:
     """The draft as an example, in one of its wordings."""
     parts = {name: _words(ground, name, value) for name, value in draft.shown.items()}
+    if ground.subject.brief and "s" in draft.shown and "t" in draft.shown:  # what never changes is said once
+        parts["t"] = f"{ground.subject.write(draft.shown['t'])}."
     world = ground.explorer.task.world
     return MetaTaskExample(
         key=key,
@@ -373,17 +375,18 @@ def worded(ground: Ground, draft: Draft, split: Split, key: str) -> MetaTaskExam
         split=split,
         world=WorldSpec(name=world.name, seed=world.seed, start=draft.start),
         tools=ground.explorer.task.candidates,
-        question=question(draft.kind, parts, ground.subject.form, ground.rng),
+        question=question(draft.kind, parts, "" if ground.subject.brief else ground.subject.form, ground.rng),
         answer=draft.answer,
         **draft.fields,
     )
 
 
 def _words(ground: Ground, name: str, value: Json) -> str:
+    write = brief_call if ground.subject.brief else call_text
     if isinstance(value, ToolCall):
-        return call_text(value)
+        return write(value)
     if name in ("c", "offered"):
-        return calls_text(value)
+        return calls_text(value, write)
     if name in ("s", "t"):
         return ground.subject.describe(value, ground.rng)
     return str(value)

@@ -18,6 +18,7 @@ from toolwise.types import (
     Tool,
     ToolCall,
     canonical_json,
+    content_key,
 )
 
 
@@ -59,6 +60,20 @@ def metatask_conversation(example: MetaTaskExample, tools: Tools) -> SFTExample:
         messages=({"role": "user", "content": example.question}, answer),
         tools=offer.functions(),
     )
+
+
+def joined(examples: Sequence[MetaTaskExample], tools: Tools) -> SFTExample:
+    """Several questions about the same tools, one after the other in one conversation: the tools are read once."""
+    return one_conversation([metatask_conversation(example, tools) for example in examples])
+
+
+def one_conversation(parts: Sequence[SFTExample]) -> SFTExample:
+    """Conversations about the same tools, one after the other; the tools stand in the first one's order."""
+    if len(parts) == 1:
+        return parts[0]
+    key = content_key("conversations", [part.key for part in parts])
+    messages = tuple(message for part in parts for message in part.messages)
+    return parts[0].model_copy(update={"key": key, "task_key": key, "messages": messages})
 
 
 def answer_of(content: str, calls: Sequence[ToolCall]) -> str:

@@ -36,8 +36,8 @@ class SolutionConfig(Config):
     """What solutions hold."""
 
     seed: int = 0
-    calls_per_turn: int = Field(default=1, ge=1, le=6)
-    """At most so many calls in one turn; how many is drawn for each example."""
+    calls_per_turn: int = Field(default=1, ge=0, le=6)
+    """At most so many calls in one turn; how many is drawn for each example. 0: the whole plan in one turn."""
     longest: int = Field(default=40, ge=1)
     """Longer plans are left out."""
 
@@ -100,7 +100,7 @@ async def _solution(
     session = started(subject, task.world, task.candidates)
     messages: list[ChatMessage] = [{"role": "user", "content": said}]
     observed: list[Observed] = []
-    step = rng.randint(1, config.calls_per_turn)
+    step = rng.randint(1, config.calls_per_turn) if config.calls_per_turn else len(plan)
     for first in range(0, len(plan), step):
         calls = plan[first : first + step]
         shown = [chat_call(call, offer, f"call_{first + i + 1}") for i, call in enumerate(calls)]

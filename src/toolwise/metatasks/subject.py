@@ -19,6 +19,9 @@ class Subject(Protocol):
     exact: bool
     """Does `runnable` name every call that can run? Otherwise questions offer the calls that they are about."""
 
+    brief: bool
+    """Are questions short: calls as `tool(name=value)`, and no word on the form of the answer?"""
+
     @property
     def world(self) -> World:
         """Where the calls run."""

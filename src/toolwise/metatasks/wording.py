@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import orjson
 
@@ -68,6 +68,17 @@ QUESTIONS: Mapping[MetaTaskKind, tuple[str, ...]] = {
         "Call: {a}\nState: {s}\nViolated condition?",
     ),
 }
+_BRIEF: Mapping[MetaTaskKind, str] = {
+    MetaTaskKind.EFFECT: "{s} After {a}?",
+    MetaTaskKind.DECISION: "{s} Which call leads to {t}",
+    MetaTaskKind.REVERSION: "After {a}: {t} Before?",
+    MetaTaskKind.INPUT_BOUNDARY: "{s} Can {a} run?",
+    MetaTaskKind.OUTPUT_BOUNDARY: "{s} Within {k} calls of {t}",
+    MetaTaskKind.COUNTERFACT: "After {c}: {t} With {b} as call {i}?",
+    MetaTaskKind.ERROR_KIND: "{s} Error of {a}?",
+    MetaTaskKind.VIOLATED_PRECONDITION: "{s} Why can {a} not run?",
+}
+"""One short wording of each, for questions without a word on the form of the answer."""
 _FORMS: Mapping[MetaTaskKind, str] = {
     MetaTaskKind.EFFECT: _STATE,
     MetaTaskKind.DECISION: _CALL,
@@ -86,17 +97,28 @@ def call_text(call: ToolCall) -> str:
     return orjson.dumps(shown, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
-def calls_text(calls: Sequence[ToolCall]) -> str:
+def brief_call(call: ToolCall) -> str:
+    """A call in a question that is to be short: `tool(name=value, other=value)`."""
+    given = ", ".join(f"{name}={value}" for name, value in call.arguments.items())
+    return f"{call.name.partition('.')[2] or call.name}({given})"
+
+
+def calls_text(calls: Sequence[ToolCall], write: Callable[[ToolCall], str] = call_text) -> str:
     """Several calls, numbered from 1."""
-    return "; ".join(f"{number}. {call_text(call)}" for number, call in enumerate(calls, 1))
+    return "; ".join(f"{number}. {write(call)}" for number, call in enumerate(calls, 1))
 
 
 def question(kind: MetaTaskKind, parts: Mapping[str, str], form: str, rng: random.Random) -> str:
-    """The question in one of its wordings, and the form of the answer. `offered` calls, if any, are listed."""
-    text = rng.choice(QUESTIONS[kind])
+    """The question in one of its wordings, and the form of the answer; the brief wording where `form` is empty.
+
+    `offered` calls, if any, are listed.
+    """
+    text = rng.choice(QUESTIONS[kind]) if form else _BRIEF[kind]
     for name, value in parts.items():
         text = text.replace(f"{{{name}}}", value)
     offered = f"\nThe calls to choose from: {parts['offered']}" if parts.get("offered") else ""
+    if not form:
+        return text + offered
     return f"{text}{offered}\n{_FORMS[kind].replace('{form}', form)}"
 
 

@@ -33,7 +33,7 @@ from toolwise.worlds import (
     TransientWorld,
 )
 from toolwise.worlds.compression import RULES_FILE, read_rules
-from toolwise.worlds.planning import PlanningSubject, read_pddl
+from toolwise.worlds.planning import PlanningSubject, Wording, read_pddl
 
 if TYPE_CHECKING:
     from toolwise.llm.policy import TurnWriter
@@ -56,9 +56,9 @@ def exact_subject(name: str, sizes: tuple[int, int] | None, problems: Sequence[P
     return PlanningSubject(name, sizes, [read_pddl(path) for path in problems])
 
 
-def goal_subject(name: str, sizes: tuple[int, int]) -> tuple[Goals, Sequence[Tool]]:
+def goal_subject(name: str, sizes: tuple[int, int], wording: Wording = Wording.VARIED) -> tuple[Goals, Sequence[Tool]]:
     """An exact world, plain or renamed, with its tools. Raises ConfigError."""
-    subject = PlanningSubject(name, sizes)
+    subject = PlanningSubject(name, sizes, wording=wording)
     return subject, subject.world.variant.toolset.tools
 
 

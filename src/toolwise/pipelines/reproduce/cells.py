@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from toolwise.metatasks import Goals, Solution
 from toolwise.pipelines.meter import Stopwatch
 from toolwise.pipelines.mixing import Variant, mix
-from toolwise.pipelines.reproduce.episodes import ModelActor, NullActor, RandomActor, answers_right, success
+from toolwise.pipelines.reproduce.episodes import (
+    ModelActor,
+    NullActor,
+    RandomActor,
+    answers_right,
+    success,
+    success_in_all,
+)
 from toolwise.pipelines.reproduce.material import ToolTable, WorldData
 from toolwise.pipelines.reproduce.settings import MetaTaskExperiment
 from toolwise.types import Json, MetaTaskKind
@@ -79,15 +88,27 @@ def _scores(model: Path, data: WorldData) -> dict[str, Json]:
     right = answers_right(actor, subjects[0][0], ToolTable(subjects[:1]), questions)
     for question, fine in zip(questions, right, strict=True):
         answers[question.kind.value].append(fine)
-    reached = {name: success(actor, subject, tasks) for name, (subject, tasks) in data.tests().items()}
-    return {"success": reached, "answers": dict(answers)}
+    tests = data.tests()
+    reached = success_in_all(actor, [part for parts in tests.values() for part in parts])
+    return {"success": _by_set(tests, reached), "answers": dict(answers)}
+
+
+def _by_set(tests: Mapping[str, Sequence[tuple[Goals, list[Solution]]]], reached: Sequence[bool]) -> Json:
+    """Results of all test sets in a row, set by set."""
+    rest = iter(reached)
+    return {name: [next(rest) for _, tasks in parts for _ in tasks] for name, parts in tests.items()}
+
+
+def _random(parts: Sequence[tuple[Goals, list[Solution]]]) -> list[bool]:
+    """Which tasks of a test set any calls that can run reach."""
+    return [done for subject, tasks in parts for done in success(RandomActor(subject), subject, tasks)]
 
 
 def score_baselines(data: WorldData) -> Json:
     """What doing nothing, and any call that can run, reach; name -> test set -> reached."""
     tests = data.tests()
     return {
-        "null": {name: success(NullActor(), subject, tasks) for name, (subject, tasks) in tests.items()},
-        "random": {name: success(RandomActor(subject), subject, tasks) for name, (subject, tasks) in tests.items()},
-        "plan": {name: [len(task.plan) for task in tasks] for name, (_, tasks) in tests.items()},
+        "null": {name: success_in_all(NullActor(), parts) for name, parts in tests.items()},
+        "random": {name: _random(parts) for name, parts in tests.items()},
+        "plan": {name: [len(task.plan) for _, tasks in parts for task in tasks] for name, parts in tests.items()},
     }

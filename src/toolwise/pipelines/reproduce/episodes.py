@@ -30,13 +30,14 @@ if TYPE_CHECKING:
 SLACK = 2
 """The step limit: so many calls more than a shortest plan has."""
 _TURNS = 40
-_ANSWER_TOKENS = 100
+_ANSWER_TOKENS = 250
 
 
 @dataclass(slots=True)
 class Episode:
     """One attempt at one task."""
 
+    subject: Goals
     solution: Solution
     session: Session
     offer: Offer
@@ -128,29 +129,35 @@ class ModelActor:
 
 def success(actor: Actor, subject: Goals, tasks: Sequence[Solution]) -> list[bool]:
     """Which goals were reached within the step limit, by executing the actor's own calls."""
-    return asyncio.run(_attempt(actor, subject, tasks))
+    return success_in_all(actor, [(subject, tasks)])
 
 
-async def _attempt(actor: Actor, subject: Goals, tasks: Sequence[Solution]) -> list[bool]:
+def success_in_all(actor: Actor, parts: Sequence[tuple[Goals, Sequence[Solution]]]) -> list[bool]:
+    """The same over tasks of several subjects, all of them attempted together."""
+    return asyncio.run(_attempt(actor, [(subject, task) for subject, tasks in parts for task in tasks]))
+
+
+async def _attempt(actor: Actor, tasks: Sequence[tuple[Goals, Solution]]) -> list[bool]:
     episodes = [
         Episode(
+            subject,
             solution,
             started(subject, solution.task.world, solution.task.candidates),
             Offer(solution.tools),
             [{"role": "user", "content": solution.task.instruction}],
         )
-        for solution in tasks
+        for subject, solution in tasks
     ]
     for _ in range(_TURNS):
         active = [episode for episode in episodes if not episode.over]
         if not active:
             break
         for episode, act in zip(active, actor.act(active), strict=True):
-            await _take(subject, episode, act)
+            await _take(episode, act)
     return [episode.reached for episode in episodes]
 
 
-async def _take(subject: Goals, episode: Episode, act: Act) -> None:
+async def _take(episode: Episode, act: Act) -> None:
     """Execute a turn's calls up to the limit; a turn without calls ends the episode, and so does the goal."""
     shown = [chat_call(c, episode.offer, f"call_{episode.calls + i + 1}") for i, c in enumerate(act.calls)]
     episode.messages.append({"role": "assistant", "content": act.content, "tool_calls": shown})
@@ -158,7 +165,7 @@ async def _take(subject: Goals, episode: Episode, act: Act) -> None:
         observation = await episode.session.call(call)
         episode.calls += 1
         episode.messages.append(tool_message(observation, written["id"]))
-        episode.reached = subject.reached(episode.solution.task, episode.session)
+        episode.reached = episode.subject.reached(episode.solution.task, episode.session)
         if episode.reached or episode.calls >= episode.limit:
             break
     episode.over = episode.reached or not act.calls or episode.calls >= episode.limit

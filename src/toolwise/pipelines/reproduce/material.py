@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from toolwise.corpus import read_rows, write_rows
-from toolwise.files import read_json, write_json
 from toolwise.metatasks import (
     SIX,
     Goals,
@@ -19,12 +18,13 @@ from toolwise.metatasks import (
     SolutionConfig,
     Tally,
     generate,
-    metatask_conversation,
+    joined,
+    one_conversation,
     solutions,
 )
 from toolwise.pipelines.assemble import goal_subject, require_training
 from toolwise.pipelines.mixing import Counted
-from toolwise.pipelines.reproduce.settings import MetaTaskExperiment
+from toolwise.pipelines.reproduce.settings import MetaTaskExperiment, WorldSizes
 from toolwise.types import Json, MetaTaskExample, MetaTaskKind, SFTExample, Split, Tool
 
 if TYPE_CHECKING:
@@ -32,11 +32,13 @@ if TYPE_CHECKING:
 
 HELD_OUT, LARGER, RENAMED = "held-out", "larger", "renamed"
 SETS = (HELD_OUT, LARGER, RENAMED)
-_UNSEEN = 1001
-"""The renaming of the test set; training uses 1, 2, …"""
+_UNSEEN = range(1001, 1011)
+"""The renamings of the test set, so that no one lucky name decides it; training uses 1, 2, …"""
+_ANY = 40
+"""Calls of the longest plans of all."""
 _PER_INSTANCE = 20
 """Meta-tasks from one start: few, so that there are many starts."""
-_SOLUTIONS, _METATASKS, _QUESTIONS, _COUNTS = "solutions.jsonl", "metatasks.jsonl", "questions.jsonl", "tokens.json"
+_SOLUTIONS, _METATASKS, _QUESTIONS = "solutions.jsonl", "metatasks.jsonl", "questions.jsonl"
 _TOKENIZER = "tokenizer"
 
 
@@ -50,6 +52,15 @@ class ToolTable:
         return self._tools[tool_id]
 
 
+T = TypeVar("T")
+
+
+def _parts(items: list[T], size: int) -> Iterator[list[T]]:
+    """So many at a time, and what is left."""
+    for first in range(0, len(items), size):
+        yield items[first : first + size]
+
+
 @dataclass(frozen=True)
 class WorldData:
     """What was prepared for one world."""
@@ -59,13 +70,18 @@ class WorldData:
     world: str
 
     @property
+    def sizes(self) -> WorldSizes:
+        """The sizes of its instances."""
+        return self.config.worlds[self.world]
+
+    @property
     def names(self) -> list[str]:
         """The training variants of the tools, the plain one first."""
         return [self.world, *(f"{self.world}_{i}" for i in range(1, self.config.renamings + 1))]
 
     def subjects(self) -> list[tuple[Goals, Sequence[Tool]]]:
         """The training variants with their tools."""
-        return [goal_subject(name, self.config.worlds[self.world].trained) for name in self.names]
+        return [goal_subject(name, self.sizes.trained, self.config.wording) for name in self.names]
 
     def prepare(self) -> Json:
         """Make everything and write it; the summary has counts."""
@@ -77,14 +93,13 @@ class WorldData:
         solved = asyncio.run(self._solutions(subjects))
         asked, held = asyncio.run(self._questions(subjects))
         table = ToolTable(subjects)
-        conversations = [metatask_conversation(example, table) for example in asked]
-        tokenizer = corpus_tokenizer([*solved[::2], *conversations[::4]], self.config.vocabulary)
+        conversations = [joined(part, table) for part in self._grouped(asked)]
+        tokenizer = corpus_tokenizer([*solved, *conversations[::2]], self.config.vocabulary)
         tokenizer.save_pretrained(self.folder / _TOKENIZER)
         write_rows(self.folder / _SOLUTIONS, solved)
         write_rows(self.folder / _METATASKS, asked)
         write_rows(self.folder / _QUESTIONS, held)
         counts = {"solutions": count_tokens(solved, tokenizer), "metatasks": count_tokens(conversations, tokenizer)}
-        write_json(self.folder / _COUNTS, counts)
         return {
             "solutions": len(solved),
             "solution_tokens": sum(counts["solutions"]),
@@ -95,22 +110,24 @@ class WorldData:
         }
 
     def _shares(self, total: int, parts: int) -> list[int]:
-        """Half for the plain tools, the rest evenly."""
+        """The plain tools' share, the rest evenly."""
         if parts == 1:
             return [total]
-        return [total // 2, *([total // 2 // (parts - 1)] * (parts - 1))]
+        plain = round(total * self.config.plain)
+        return [plain, *([(total - plain) // (parts - 1)] * (parts - 1))]
 
     async def _solutions(self, subjects: Sequence[tuple[Goals, Sequence[Tool]]]) -> list[SFTExample]:
         found: list[SFTExample] = []
         for place, count in enumerate(self._shares(self.config.solutions, len(subjects))):
             subject, tools = subjects[place]
-            made = self._solution_config(f"{place}")
-            found += [s.example async for s in solutions(subject, tools, count, made, (Split.TRAIN,))]
+            made = self._solution_config(f"{place}", self.sizes.longest)
+            solved = [s.example async for s in solutions(subject, tools, count, made, (Split.TRAIN,))]
+            found += [one_conversation(part) for part in _parts(solved, self.sizes.together)]
         return found
 
-    def _solution_config(self, what: str) -> SolutionConfig:
+    def _solution_config(self, what: str, longest: int) -> SolutionConfig:
         seed = random.Random(f"{self.config.data_seed}:{self.world}:{what}").randrange(1 << 30)
-        return SolutionConfig(seed=seed, calls_per_turn=self.config.calls_per_turn)
+        return SolutionConfig(seed=seed, calls_per_turn=self.config.calls_per_turn, longest=longest)
 
     async def _questions(
         self, subjects: Sequence[tuple[Goals, Sequence[Tool]]]
@@ -131,24 +148,25 @@ class WorldData:
                     held.append(example)
         return asked, held
 
-    def tests(self) -> Mapping[str, tuple[Goals, list[Solution]]]:
+    def tests(self) -> Mapping[str, list[tuple[Goals, list[Solution]]]]:
         """The test sets: their subjects and tasks; none of their starts' objects occur in training."""
-        sizes = self.config.worlds[self.world]
-        sets = {
-            HELD_OUT: (self.world, sizes.trained),
-            LARGER: (self.world, sizes.larger),
-            RENAMED: (f"{self.world}_{_UNSEEN}", sizes.trained),
-        }
+        sizes = self.sizes
+        renamed = [f"{self.world}_{number}" for number in _UNSEEN]
+        sets = {HELD_OUT: ([self.world], sizes.trained), LARGER: ([self.world], sizes.larger)}
+        sets[RENAMED] = (renamed, sizes.trained)
 
-        async def draw(name: str, subject: Goals, tools: Sequence[Tool]) -> list[Solution]:
-            made = self._solution_config(name)
-            found = solutions(subject, tools, self.config.tested, made, (Split.SEEN_TOOLSET,))
-            return [solution async for solution in found]
+        async def draw(name: str, place: int, count: int, subject: Goals, tools: Sequence[Tool]) -> list[Solution]:
+            longest = _ANY if name == LARGER else sizes.longest
+            made = self._solution_config(f"{name}:{place}:test", longest)
+            return [s async for s in solutions(subject, tools, count, made, (Split.SEEN_TOOLSET,))]
 
-        drawn: dict[str, tuple[Goals, list[Solution]]] = {}
-        for name, (variant, size) in sets.items():
-            subject, tools = goal_subject(variant, size)
-            drawn[name] = (subject, asyncio.run(draw(name, subject, tools)))
+        drawn: dict[str, list[tuple[Goals, list[Solution]]]] = {}
+        for name, (variants, size) in sets.items():
+            drawn[name] = []
+            for place, variant in enumerate(variants):
+                subject, tools = goal_subject(variant, size, self.config.wording)
+                count = -(-self.config.tested // len(variants))
+                drawn[name].append((subject, asyncio.run(draw(name, place, count, subject, tools))))
         return drawn
 
     def tokenizer(self) -> PreTrainedTokenizerFast:
@@ -160,18 +178,25 @@ class WorldData:
 
     def pools(self, left_out: MetaTaskKind | None) -> tuple[list[Counted], list[Counted]]:
         """Training solutions and meta-tasks with their tokens; one meta-task may be left out."""
-        counts = read_json(self.folder / _COUNTS)
-        solved = read_rows(self.folder / _SOLUTIONS, SFTExample)
-        table = ToolTable(self.subjects())
-        asked = read_rows(self.folder / _METATASKS, MetaTaskExample)
-        return (
-            [Counted(example, tokens) for example, tokens in zip(solved, counts["solutions"], strict=True)],
-            [
-                Counted(metatask_conversation(example, table), tokens)
-                for example, tokens in zip(asked, counts["metatasks"], strict=True)
-                if example.kind is not left_out
-            ],
+        from toolwise.training.batching import count_tokens
+
+        table, tokenizer = ToolTable(self.subjects()), self.tokenizer()
+        solved = list(read_rows(self.folder / _SOLUTIONS, SFTExample))
+        kept = [one for one in read_rows(self.folder / _METATASKS, MetaTaskExample) if one.kind is not left_out]
+        asked = [joined(part, table) for part in self._grouped(kept)]
+        return tuple(  # type: ignore[return-value]
+            [Counted(example, tokens) for example, tokens in zip(part, count_tokens(part, tokenizer), strict=True)]
+            for part in (solved, asked)
         )
+
+    def _grouped(self, asked: Sequence[MetaTaskExample]) -> Iterator[list[MetaTaskExample]]:
+        """Questions about the same tools, `together` at a time."""
+        by_tools: dict[tuple[str, ...], list[MetaTaskExample]] = {}
+        for example in asked:
+            by_tools.setdefault(tuple(example.tools), []).append(example)
+        for group in by_tools.values():
+            random.Random(f"together:{group[0].key}").shuffle(group)
+            yield from _parts(group, self.sizes.together)
 
     def questions(self) -> list[MetaTaskExample]:
         """The held-out questions."""

@@ -7,6 +7,7 @@ from pydantic import Field
 from toolwise.config import Config
 from toolwise.pipelines.mixing import Variant
 from toolwise.training.settings import CompactTrainingConfig
+from toolwise.worlds.planning import Wording
 
 
 class WorldSizes(Config):
@@ -15,6 +16,10 @@ class WorldSizes(Config):
     trained: tuple[int, int]
     """Of training and of held-out instances."""
     larger: tuple[int, int]
+    longest: int = Field(default=40, ge=1)
+    """Plans of training and of held-out instances have at most so many calls."""
+    together: int = Field(default=1, ge=1)
+    """Meta-tasks, or solutions, in one training conversation: the tools are read once for all of them."""
 
 
 class MetaTaskExperiment(Config):
@@ -24,7 +29,7 @@ class MetaTaskExperiment(Config):
     seeds: tuple[int, ...] = (0, 1, 2)
     """Of the models' first weights and of the order of their batches."""
     variants: tuple[Variant, ...] = tuple(Variant)
-    ratio: float = Field(default=0.5, ge=0, le=1)
+    ratio: float = Field(default=0.25, ge=0, le=1)
     """Meta-tasks' share of the tokens, in the mixed and the two-stage variant."""
     tokens: int = Field(ge=1000)
     """Every model reads so many."""
@@ -32,9 +37,14 @@ class MetaTaskExperiment(Config):
     """Training solutions of a world, the same for all variants; they are repeated as often as the tokens need."""
     metatasks: int = Field(ge=10)
     """Meta-task examples of a world, all splits together."""
-    calls_per_turn: int = Field(default=4, ge=1, le=6)
-    renamings: int = Field(default=8, ge=0)
-    """Half of all training examples are in the plain tools, the others evenly in so many renamings."""
+    calls_per_turn: int = Field(default=0, ge=0, le=6)
+    """At most so many; 0 for the whole plan in one turn."""
+    renamings: int = Field(default=40, ge=0)
+    """Training examples that are not in the plain tools are spread evenly over so many renamings."""
+    plain: float = Field(default=0.5, ge=0, le=1)
+    """Share of the training examples in the plain tools."""
+    wording: Wording = Wording.PLAIN
+    """Of states, goals and questions, in training and in the tests."""
     tested: int = Field(default=40, ge=1)
     """Tasks of each test set."""
     questions: int = Field(default=60, ge=1)
@@ -57,16 +67,17 @@ def quick_experiment(worlds: tuple[str, ...] = (), seeds: tuple[int, ...] = ()) 
         selection=0, synthetic=0, shortened=0, dev_examples=0, longest=1500,
     )  # fmt: skip
     sizes = {
-        "blocksworld": WorldSizes(trained=(2, 3), larger=(4, 4)),
-        "logistics": WorldSizes(trained=(1, 1), larger=(2, 2)),
-        "spellwrite": WorldSizes(trained=(1, 2), larger=(3, 3)),
+        "blocksworld": WorldSizes(trained=(2, 3), larger=(4, 4), together=4),
+        "logistics": WorldSizes(trained=(1, 1), larger=(2, 2), longest=4, together=2),
+        "spellwrite": WorldSizes(trained=(1, 1), larger=(2, 2), together=4),
     }
     return MetaTaskExperiment(
         worlds={name: sizes[name] for name in worlds or sizes},
         seeds=seeds or (0, 1, 2),
-        tokens=600_000,
-        solutions=1000,
-        metatasks=3000,
+        tokens=400_000,
+        solutions=400,
+        metatasks=7000,
+        tested=60,
         training=training,
     )
 
@@ -78,16 +89,16 @@ def full_experiment(worlds: tuple[str, ...] = (), seeds: tuple[int, ...] = ()) -
         selection=0, synthetic=0, shortened=0, dev_examples=0, longest=1500,
     )  # fmt: skip
     sizes = {
-        "blocksworld": WorldSizes(trained=(3, 5), larger=(6, 6)),
-        "logistics": WorldSizes(trained=(1, 2), larger=(3, 3)),
-        "spellwrite": WorldSizes(trained=(2, 4), larger=(5, 5)),
+        "blocksworld": WorldSizes(trained=(2, 4), larger=(5, 5), together=4),
+        "logistics": WorldSizes(trained=(1, 1), larger=(2, 2), together=2),
+        "spellwrite": WorldSizes(trained=(1, 2), larger=(3, 3), together=4),
     }
     return MetaTaskExperiment(
         worlds={name: sizes[name] for name in worlds or sizes},
         seeds=seeds or (0, 1, 2, 3, 4),
         tokens=4_000_000,
         solutions=4000,
-        metatasks=12_000,
+        metatasks=60_000,
         tested=150,
         questions=300,
         ablations=True,

@@ -1,6 +1,6 @@
 """Exact worlds: BlocksWorld, Logistics and SpellAndWrite, with instances, optimal plans, PDDL import and variants."""
 
-from toolwise.worlds.planning.layout import Domain, Instance, InstanceError, Layout, Operator
+from toolwise.worlds.planning.layout import Domain, Instance, InstanceError, Layout, Operator, Wording
 from toolwise.worlds.planning.pddl import PddlError, parse_problem, read_pddl
 from toolwise.worlds.planning.solver import Plan, TooHardError, solve
 from toolwise.worlds.planning.subject import SIZES, PlanningSubject
@@ -23,6 +23,7 @@ __all__ = [
     "PlanningWorld",
     "TooHardError",
     "Variant",
+    "Wording",
     "check_plan",
     "is_exact_world",
     "open_variant",

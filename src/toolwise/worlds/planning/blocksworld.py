@@ -214,6 +214,14 @@ class BlocksWorld:
         rng.shuffle(parts)
         return rng.choice(["Goal: {}.", "Make it so: {}.", "In the end there must be: {}."]).format(", ".join(parts))
 
+    def scene(self, data: Mapping[str, Json]) -> str:
+        return ""
+
+    def write_goal(self, goal: Facts) -> str:
+        words = {"on": "{0} on {1}", "ontable": "{0} on table", "clear": "{0} clear"}
+        words |= {"holding": "hand {0}", "handempty": "hand empty"}
+        return ", ".join(words[f[0]].format(*f[1:]) for f in goal)
+
     def write(self, data: Mapping[str, Json]) -> str:
         parts = [f"{a} on {b}" for a, b in sorted(data["on"].items())]
         return ", ".join([*parts, f"hand {data['holding'] or 'empty'}"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Protocol
 
 from toolwise.errors import DataError
@@ -14,6 +15,15 @@ State = Any
 """Immutable and hashable; what it is else is each layout's own."""
 Facts = tuple[tuple[str, ...], ...]
 """Ground facts such as `("on", "a", "b")`."""
+
+
+class Wording(StrEnum):
+    """How states, goals and calls read."""
+
+    VARIED = "varied"
+    """Sentences, drawn from several wordings and orders."""
+    PLAIN = "plain"
+    """The one short form that answers use, for models too small to learn ten ways of saying one thing."""
 
 
 class InstanceError(DataError):
@@ -111,6 +121,14 @@ class Domain(Protocol):
 
     def describe_goal(self, goal: Facts, rng: random.Random) -> str:
         """The goal in words."""
+        ...
+
+    def scene(self, data: Mapping[str, Json]) -> str:
+        """What no action changes, in one short form; empty where the state says it all."""
+        ...
+
+    def write_goal(self, goal: Facts) -> str:
+        """The goal in one short form, as states are written."""
         ...
 
     def write(self, data: Mapping[str, Json]) -> str:

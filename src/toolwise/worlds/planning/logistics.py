@@ -198,6 +198,23 @@ class LogisticsLayout(Strips):
         return "" if lost is None else f"nothing can ever bring about that {_SENTENCES[lost[0]].format(*lost[1:])}"
 
 
+class _Names:
+    """Short names of each kind in random order, none twice: `l7`, and with two digits after the first nine."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._left: dict[str, list[int]] = {}
+
+    def __call__(self, kind: str) -> str:
+        left = self._left.get(kind)
+        if left is None:
+            short, long = list(range(1, 10)), list(range(10, 100))
+            self._rng.shuffle(short)
+            self._rng.shuffle(long)
+            left = self._left[kind] = [*long, *short]
+        return f"{kind}{left.pop()}"
+
+
 class Logistics:
     """The domain; `size` is the number of packages. A map has one city for each two packages, at least two."""
 
@@ -235,16 +252,16 @@ class Logistics:
     def generate(self, size: int, rng: random.Random) -> Instance:
         if not 1 <= size <= 12:
             raise InstanceError(f"Logistics takes 1 to 12 packages, not {size}")
+        fresh = _Names(rng)
         cities: dict[str, list[str]] = {}
-        numbers = rng.sample(range(10, 100), 60)
         for _ in range(max(2, (size + 1) // 2)):
-            cities[f"c{numbers.pop()}"] = sorted(f"l{numbers.pop()}" for _ in range(rng.choice((2, 2, 3))))
+            cities[fresh("c")] = sorted(fresh("l") for _ in range(rng.choice((2, 2, 3))))
         cities = dict(sorted(cities.items()))
         airports = [rng.choice(places) for places in cities.values()]
         places = [place for group in cities.values() for place in group]
-        trucks = {f"t{numbers.pop()}": rng.choice(group) for group in cities.values()}
-        planes = {f"a{numbers.pop()}": rng.choice(airports) for _ in range(1 + (size >= 6))}
-        packages = {f"p{numbers.pop()}": rng.choice(places) for _ in range(size)}
+        trucks = {fresh("t"): rng.choice(group) for group in cities.values()}
+        planes = {fresh("a"): rng.choice(airports) for _ in range(1 + (size >= 6))}
+        packages = {fresh("p"): rng.choice(places) for _ in range(size)}
         goal = []
         for name in sorted(packages):
             target = rng.choice([place for place in places if place != packages[name]])
@@ -281,6 +298,14 @@ class Logistics:
         parts = [f"{f[1]} {'inside' if f[0] == 'in' else 'at'} {f[2]}" for f in goal]
         rng.shuffle(parts)
         return rng.choice(["Goal: {}.", "Bring about: {}.", "In the end: {}."]).format(", ".join(parts))
+
+    def scene(self, data: Mapping[str, Json]) -> str:
+        ports = set(data["airports"])
+        cities = (" ".join(f"{p} airport" if p in ports else p for p in places) for places in data["cities"].values())
+        return f"Cities: {'; '.join(cities)}."
+
+    def write_goal(self, goal: Facts) -> str:
+        return ", ".join(f"{f[1]} at {f[2]}" for f in goal)
 
     def write(self, data: Mapping[str, Json]) -> str:
         kinds = ("trucks", "airplanes", "packages")

@@ -131,7 +131,22 @@ def _objects(sections: dict[str, list[Expression]]) -> dict[str, str]:
     return {**found, **dict.fromkeys(waiting, "")}
 
 
+_UNSUPPORTED = {
+    "not": "negative goals are not supported; name the facts that must hold instead",
+    "or": "a choice of goals is not supported; name the facts that must all hold",
+    "imply": "conditional goals are not supported; name the facts that must all hold",
+    "forall": "quantified goals are not supported; name each fact",
+    "exists": "quantified goals are not supported; name each fact",
+    "=": "equalities and numbers are not supported; leave them out",
+}
+"""Parts of PDDL that neither domain needs."""
+
+
 def _fact(expression: Expression) -> tuple[str, ...]:
+    head = expression[0] if isinstance(expression, list) and expression else ""
+    why = _UNSUPPORTED.get(head) if isinstance(head, str) else None
+    if why is not None:
+        raise PddlError(f"{_show(expression)}: {why}")
     if not isinstance(expression, list) or not expression or not all(isinstance(part, str) for part in expression):
         raise PddlError(f"{_show(expression)} is no plain fact such as (on a b)")
     name = expression[0]

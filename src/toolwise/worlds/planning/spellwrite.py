@@ -58,7 +58,9 @@ TOOLS: tuple[ToolText, ...] = (
     ToolText("discard", "Throw away all letters on the tray, of which there must be some.", {}),
     ToolText("undo", "Take back the last edit, if the last call that ran was a write or an erase.", {}),
 )
-_FORM = re.compile(r"tape ([a-z_]+), cursor (\d+), tray ([a-z]+|empty), last (none|write [a-z]|erase [a-z])")
+CURSOR = "^"
+"""Stands before the cell under the cursor."""
+_FORM = re.compile(r"tape ([a-z_^ ]+), tray ([a-z ]+), last (none|write [a-z]|erase [a-z])")
 
 
 class Sheet(NamedTuple):
@@ -80,6 +82,7 @@ class SpellWriteLayout:
         self.family = f"spellwrite {cells} {' '.join(words)}"
         self.letters = "".join(sorted(set("".join(words))))
         self._longest = max(map(len, words))
+        self._trays = _parts(words)
         actions: list[tuple[str, tuple[str, ...]]] = [("spell", (word,)) for word in words]
         actions += [("write", (letter,)) for letter in self.letters]
         actions += [("erase", ()), ("move", ("left",)), ("move", ("right",)), ("discard", ()), ("undo", ())]
@@ -133,12 +136,17 @@ class SpellWriteLayout:
         return known
 
     def predecessors(self, state: Sheet, operator: Operator) -> list[Sheet]:
-        return [
-            sheet
-            for before in self._before(state, operator)
-            for sheet in self._with_edits(before)
-            if not self.violated(sheet, operator) and self.successor(sheet, operator) == state
-        ]
+        found: list[Sheet] = []
+        for before in self._before(state, operator):
+            sheets = self._with_edits(before)
+            if operator.tool == "undo":
+                found += [sheet for sheet in sheets if self._leads(sheet, operator, state)]
+            elif sheets and self._leads(sheets[0], operator, state):  # no other tool looks at the last edit
+                found += sheets
+        return found
+
+    def _leads(self, before: Sheet, operator: Operator, state: Sheet) -> bool:
+        return not self.violated(before, operator) and self.successor(before, operator) == state
 
     def _before(self, state: Sheet, operator: Operator) -> list[tuple[str, int, str]]:
         """Tape, cursor and tray that the action may have started from; too many rather than too few."""
@@ -185,7 +193,7 @@ class SpellWriteLayout:
 
     def _fits(self, tray: str) -> bool:
         """Can the tray be what is left of a word?"""
-        return "".join(sorted(tray)) in _parts(self.words)
+        return "".join(sorted(tray)) in self._trays
 
     def load(self, data: Mapping[str, Json]) -> Sheet:
         tape, cursor, tray, last = (data.get(key) for key in ("tape", "cursor", "tray", "last"))
@@ -320,22 +328,30 @@ class SpellWrite:
             cells
         )
 
+    def scene(self, data: Mapping[str, Json]) -> str:
+        return f"Words: {', '.join(f'{word} = {_spaced(word)}' for word in data['words'])}."
+
+    def write_goal(self, goal: Facts) -> str:
+        return f"tape {_spaced(goal[0][1])}" if goal else "anything"
+
     def write(self, data: Mapping[str, Json]) -> str:
-        return (
-            f"tape {data['tape']}, cursor {data['cursor']}, tray {data['tray'] or 'empty'}, "
-            f"last {data['last'] or 'none'}"
-        )
+        tape = _put(data["tape"], data["cursor"], CURSOR + data["tape"][data["cursor"] : data["cursor"] + 1])
+        tray = _spaced(data["tray"]) or "empty"
+        return f"tape {_spaced(tape)}, tray {tray}, last {data['last'] or 'none'}"
 
     def read(self, text: str, like: Mapping[str, Json]) -> dict[str, Json] | None:
         match = _FORM.fullmatch(text.strip().rstrip("."))
         if match is None:
             return None
-        tape, cursor, tray, last = match.groups()
+        cells, tray, last = match.groups()
+        tape = cells.replace(" ", "")
+        if tape.count(CURSOR) != 1:
+            return None
         return {
-            "cursor": int(cursor),
+            "cursor": tape.index(CURSOR),
             "last": None if last == "none" else last,
-            "tape": tape,
-            "tray": "" if tray == "empty" else "".join(sorted(tray)),
+            "tape": tape.replace(CURSOR, ""),
+            "tray": "" if tray == "empty" else "".join(sorted(tray.replace(" ", ""))),
             "words": list(like["words"]),
         }
 
@@ -349,6 +365,10 @@ def _travel(state: Sheet, wanted: str) -> int:
     free = {i for i in change if wanted[i] != BLANK}
     crossed = sum(i not in free for i in range(max(first, cursor), last))
     return abs(first - cursor) + crossed
+
+
+def _spaced(letters: str) -> str:
+    return " ".join(letters)
 
 
 def _undone(state: Sheet, last: tuple[str, str]) -> Sheet:

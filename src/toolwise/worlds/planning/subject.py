@@ -9,7 +9,7 @@ from pathlib import Path
 from toolwise.errors import ConfigError, WorldError
 from toolwise.ports import Session
 from toolwise.types import Json, Observation, Provenance, Split, Task, ToolCall, WorldSpec, content_key
-from toolwise.worlds.planning.layout import Facts, Instance, InstanceError, Operator
+from toolwise.worlds.planning.layout import Facts, Instance, InstanceError, Operator, Wording
 from toolwise.worlds.planning.pddl import read_pddl
 from toolwise.worlds.planning.solver import solve
 from toolwise.worlds.planning.world import PlanningSession, PlanningWorld
@@ -19,7 +19,7 @@ SIZES = {"blocksworld": (3, 6), "logistics": (1, 3), "spellwrite": (2, 4)}
 _FORMS = {
     "blocksworld": "b on c, c on table, hand a",
     "logistics": "t1 at l1, a1 at l2, p1 at t1",
-    "spellwrite": "tape ca__, cursor 2, tray at, last write a",
+    "spellwrite": "tape c a ^ _ _, tray a t, last write a",
 }
 _HELD_OUT = {0: Split.DEV, 1: Split.SEEN_TOOLSET}
 
@@ -29,12 +29,19 @@ class PlanningSubject:
 
     exact = True
 
-    def __init__(self, name: str, sizes: tuple[int, int] | None = None, instances: Sequence[Instance] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        sizes: tuple[int, int] | None = None,
+        instances: Sequence[Instance] = (),
+        wording: Wording = Wording.VARIED,
+    ) -> None:
         """Raises ConfigError for an unknown name or no size, InstanceError for an instance that cannot be solved."""
         self.world = PlanningWorld(name)
         self.name = name
         self._variant = self.world.variant
         self._domain = self._variant.domain
+        self.brief = wording is Wording.PLAIN
         self.form = _FORMS[self._domain.name]
         self._sizes = sizes or SIZES[self._domain.name]
         if self._sizes[0] > self._sizes[1]:
@@ -70,7 +77,11 @@ class PlanningSubject:
 
     def start(self, seed: str) -> Task:
         instance = self.instance(seed)
-        words = self._domain.describe_goal(instance.goal, random.Random(f"goal:{seed}"))
+        words = (
+            f"Goal: {self._domain.write_goal(instance.goal)}."
+            if self.brief
+            else self._domain.describe_goal(instance.goal, random.Random(f"goal:{seed}"))
+        )
         return Task(
             instruction=words,
             candidates=self._tools,
@@ -142,6 +153,8 @@ class PlanningSubject:
         return after
 
     def describe(self, outcome: Json, rng: random.Random) -> str:
+        if self.brief:
+            return f"{self._domain.scene(outcome)} {self._domain.write(outcome)}.".lstrip()
         return self._domain.describe(outcome, rng)
 
     def write(self, outcome: Json) -> str:
