@@ -129,3 +129,26 @@ def test_mistakes_are_one_line(words: list[str], said: str, run: Path, tmp_path:
     assert command(*given, *words) == 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("toolwise:")]
     assert said.replace("does not divide", "") in line
+
+
+def test_nothing_that_old_weights_read_is_used_after_an_update(run: Path, tmp_path: Path) -> None:
+    from tests.training.tiny_llm import save_tiny_qwen3
+
+    from toolwise.models.open_models import load_open_model
+    from toolwise.pipelines.rollouts import Rollouts
+    from toolwise.pipelines.worlds import WorldConfig
+
+    tasks = [task for task in read_tasks(run / "corpus" / "accepted.jsonl") if task.provenance.split is Split.TRAIN]
+    model, words = load_open_model(save_tiny_qwen3(tmp_path / "base"))
+    with Rollouts(tasks, run / "catalog", WorldConfig(), SearchConfig(max_steps=2, budget=2)) as rollouts:
+        make, keys = rollouts.player(8, 2), [tasks[0].key] * 2
+        player = make(model, words)
+        before = player.play(keys, 5)
+        assert player.play(keys, 5) == before
+        with torch.no_grad():
+            for weight in model.parameters():
+                weight.mul_(-3.0)
+        after = player.play(keys, 5)
+        assert after == make(model, words).play(keys, 5)
+        assert after != before
+    assert len({episode.turns[0].tokens for episode in before}) == 2, "attempts on one task differ"
