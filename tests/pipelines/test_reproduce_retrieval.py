@@ -39,7 +39,7 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_run_searches_nested_pools_for_held_out_tools_only(catalog: Path, tmp_path: Path) -> None:
     config = RetrievalExperiment(
-        pools=(25, 40, 5000), queries=8, held_out=30, train_tasks=40,
+        pools=(25, 40, 5000), queries=8, held_out=30, train_tasks=40, tool_queries=20,
         retriever=RetrieverConfig(max_steps=5, dimensions=16, batch_size=8, evaluate_every=5, threads=1),
     )  # fmt: skip
     out = tmp_path / "out"

@@ -137,11 +137,18 @@ def _spread(tasks: Sequence[Task], config: RetrievalExperiment) -> list[Query]:
 def _train(
     context: Context, opened: CatalogFile, placed: Mapping[str, Split], config: RetrievalExperiment, out: Path
 ) -> Json:
-    """On the training tasks and on a query for every training tool; nothing of a held-out toolset is read."""
+    """On the training tasks and on queries for training tools; nothing of a held-out toolset is read."""
     names = [name for name in opened.names() if placed[name] is Split.TRAIN]
     tasks = (task for task in read_tasks(context.path("tasks.jsonl")) if task.provenance.split in _TRAINED)
     pairs = [pair for task in tasks if (pair := retrieval_pair(task)) is not None]
-    pairs += teacher_queries(opened, names, config.data_seed)
+    tools = [f"{name}.{tool}" for name in names for tool in opened.summary(name).tools]
+    chosen = random.Random(f"tools:{config.data_seed}").sample(tools, min(len(tools), config.tool_queries))
+    asked: dict[str, set[str]] = {}
+    for tool in chosen:
+        toolset, _, tool_name = tool.partition(".")
+        asked.setdefault(toolset, set()).add(tool_name)
+    only = {toolset: frozenset(of) for toolset, of in asked.items()}
+    pairs += teacher_queries(opened, sorted(only), config.data_seed, only)
     documents = list(tool_documents(map(opened.toolset, names)))
     summary = train_retriever(pairs, documents, out, config.retriever, context.observer)
     return summary.model_dump(mode="json")

@@ -22,20 +22,28 @@ class RetrievalExperiment(Config):
     held_out: int = Field(ge=1)
     """Held-out tasks to write, half of them on unseen categories."""
     train_tasks: int = Field(ge=1)
-    """Training tasks, whose instructions and relevant tools are pairs; each training tool's own query comes on top."""
+    """Training tasks, whose instructions and relevant tools are pairs."""
+    tool_queries: int = Field(ge=1)
+    """Training tools that get a query of their own on top; all of them, if there are fewer."""
     retriever: RetrieverConfig
     synthesis: SynthesisConfig = _TASKS
     data_seed: int = 0
 
 
 def quick_retrieval() -> RetrievalExperiment:
-    """Some minutes on four cores; the steps, not the clock, end the training unless the machine is slow."""
+    """Some minutes on four cores. The steps end the training, not the clock: its cap is for machines far slower."""
     return RetrievalExperiment(
-        queries=150, held_out=700, train_tasks=2500, retriever=RetrieverConfig(minutes=3.0, max_steps=200)
+        queries=150,
+        held_out=700,
+        train_tasks=2500,
+        tool_queries=12_000,
+        retriever=RetrieverConfig(minutes=30.0, max_steps=300),
     )
 
 
 def full_retrieval() -> RetrievalExperiment:
     """About an hour on four cores."""
-    retriever = RetrieverConfig(minutes=15.0, max_steps=4000, patience=8)
-    return RetrievalExperiment(queries=1000, held_out=6000, train_tasks=15_000, retriever=retriever)
+    retriever = RetrieverConfig(minutes=120.0, max_steps=4000, patience=8)
+    return RetrievalExperiment(
+        queries=1000, held_out=6000, train_tasks=15_000, tool_queries=100_000, retriever=retriever
+    )
