@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from toolwise.errors import DataError
 from toolwise.evaluation.intervals import mean_with_interval
-from toolwise.pipelines.reproduce.findings import Conclusion
+from toolwise.pipelines.reproduce.findings import Conclusion, conclude
 from toolwise.pipelines.reproduce.generalisation import generalisation_experiment
 from toolwise.pipelines.reproduce.outcomes import Outcome, apart, no_worse, paired, rate, read_outcomes, rows_of
 from toolwise.pipelines.reproduce.search import search_experiment
@@ -27,6 +27,13 @@ def test_only_tasks_that_both_attempted_are_paired() -> None:
     assert difference.low > 0
     assert paired(left, outcomes([1.0], "other")).n == 0
     assert paired(left, right, ("other",)).n == 0
+
+
+def test_agents_that_never_differ_are_told_from_a_margin_by_enough_tasks() -> None:
+    few, many = outcomes([1.0, 0.0] * 5), outcomes([1.0, 0.0] * 60)
+    assert paired(few, few).high > 0.05 > paired(many, many).high > 0
+    assert conclude(paired(few, few), 0.05) is Conclusion.UNCLEAR
+    assert conclude(paired(many, many), 0.05) is Conclusion.FAILS
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=40), st.lists(st.booleans(), min_size=1, max_size=40))

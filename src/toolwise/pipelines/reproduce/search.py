@@ -12,7 +12,7 @@ from toolwise.pipelines.reproduce.agents import SearchExperiment, search_experim
 from toolwise.pipelines.reproduce.findings import Finding, as_rows, conclude, points
 from toolwise.pipelines.reproduce.findings_page import Section, findings_page, hardware, plot, table, write_findings
 from toolwise.pipelines.reproduce.findings_page import cell as shown
-from toolwise.pipelines.reproduce.outcomes import Outcomes, paired, read_outcomes, rows_of
+from toolwise.pipelines.reproduce.outcomes import MARGIN, Outcomes, paired, read_outcomes, rows_of
 from toolwise.pipelines.reproduce.plots import PALETTE, Dot, dot_plot
 from toolwise.pipelines.reproduce.trained import TrainedRun, trained_for
 from toolwise.ports import Observer, silent
@@ -102,10 +102,12 @@ def _findings(config: SearchExperiment, cells: Mapping[Cell, Outcomes]) -> list[
             left, right = (cells[Cell(TRAINED, strategy, transient=rate)] for strategy in (better, worse))
             difference = paired(left, right)
             refused = f", {rate:.0%} of the calls refused" if rate else ""
-            claim = f"{_NAMES[better]} passes more tasks than {_NAMES[worse]}{refused}"
+            claim = f"{_NAMES[better]} passes at least {MARGIN * 100:.0f} points more than {_NAMES[worse]}{refused}"
             published = claimed if not rate else "not measured there"
             found.append(
-                Finding(claim=claim, claimed=published, measured=points(difference), verdict=conclude(difference))
+                Finding(
+                    claim=claim, claimed=published, measured=points(difference), verdict=conclude(difference, MARGIN)
+                )
             )
     return found
 
