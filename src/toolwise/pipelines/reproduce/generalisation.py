@@ -140,7 +140,8 @@ def _findings(config: GeneralisationExperiment, cells: Mapping[Cell, Outcomes]) 
         claim = f"{setting.value} is less than {MARGIN * 100:.0f} points lower than I1-Inst"
         found.append(finding(claim, claimed, difference, no_worse(difference)))
     for label, claimed in ((GIVEN, "+37.7 points (66.7% against 29.0%)"), (retrieved, "not measured there")):
-        difference = paired(*(cells[Cell(TRAINED, strategy, label)] for strategy in (Strategy.DFSDT, Strategy.REACT)))
+        searched, chained = (cells[Cell(TRAINED, strategy, label)] for strategy in (Strategy.DFSDT, Strategy.REACT))
+        difference = paired(searched, chained)
         claim = f"DFSDT passes at least {MARGIN * 100:.0f} points more than ReAct, candidates {label}"
         found.append(finding(claim, claimed, difference, conclude(difference, MARGIN)))
     difference = paired(cells[Cell(TRAINED, Strategy.DFSDT, retrieved)], trained)
