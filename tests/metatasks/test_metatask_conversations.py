@@ -9,7 +9,9 @@ from toolwise.metatasks import (
     SolutionConfig,
     answer_of,
     generate,
+    joined,
     metatask_conversation,
+    one_conversation,
     score_answer,
     solutions,
     started,
@@ -17,7 +19,7 @@ from toolwise.metatasks import (
 from toolwise.models.chat import parse_turn, render
 from toolwise.offers import Offer
 from toolwise.types import MetaTaskExample, MetaTaskKind, Split, Tool, ToolCall, canonical_json
-from toolwise.worlds.planning import DOMAINS, PlanningSubject
+from toolwise.worlds.planning import DOMAINS, PlanningSubject, Wording
 
 WORLDS = [*DOMAINS, "logistics_4"]
 
@@ -112,3 +114,44 @@ def test_two_calls_are_no_answer_to_which_call() -> None:
     assert json.loads(answer_of("", [call]))["arguments"] == call.arguments
     subject = PlanningSubject("blocksworld")
     assert not asyncio.run(score_answer(subject, example, answer_of("", [call, call])))
+
+
+def test_a_whole_plan_can_be_one_turn() -> None:
+    for solution in solved("spellwrite", 10, calls=0):
+        turns = [message["tool_calls"] for message in solution.example.messages if message.get("tool_calls")]
+        assert [len(turn) for turn in turns] == [len(solution.plan)]
+
+
+def test_conversations_are_joined_with_the_tools_read_once_and_ids_of_their_own() -> None:
+    parts = [solution.example for solution in solved("blocksworld", 3)]
+    whole = one_conversation(parts)
+    assert [message["content"] for message in whole.messages] == [m["content"] for p in parts for m in p.messages]
+    assert whole.tools == parts[0].tools
+    assert len(whole.observed) == sum(len(part.observed) for part in parts)
+    made = [call["id"] for message in whole.messages for call in message.get("tool_calls") or ()]
+    answered = [message["tool_call_id"] for message in whole.messages if message["role"] == "tool"]
+    assert made == answered
+    assert len(set(made)) == len(made)
+    assert one_conversation(parts[:1]) == parts[0]
+    text = "".join(segment.text for segment in render(whole.messages, whole.tools))
+    assert text.count("<|tools|>") == 1
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_plain_questions_show_states_as_answers_write_them(name: str) -> None:
+    subject = PlanningSubject(name, wording=Wording.PLAIN)
+
+    async def collect() -> list[MetaTaskExample]:
+        return [e async for e in generate(subject, 60, MetaTaskConfig(seed=2))]
+
+    table = Table(subject)
+    examples = asyncio.run(collect())
+    assert {example.kind for example in examples} == {e.kind for e in asked(name, 60)}
+    for example in examples:
+        state = example.after if example.kind in (MetaTaskKind.REVERSION, MetaTaskKind.COUNTERFACT) else None
+        assert subject.write(state or example.world.start) in example.question
+        assert "Answer" not in example.question
+        assert '"name"' not in example.question
+        assert asyncio.run(score_answer(subject, example, example.answer))
+    users = [m["content"] for m in joined(examples[:4], table).messages if m["role"] == "user"]
+    assert users == [example.question for example in examples[:4]]

@@ -72,8 +72,19 @@ def one_conversation(parts: Sequence[SFTExample]) -> SFTExample:
     if len(parts) == 1:
         return parts[0]
     key = content_key("conversations", [part.key for part in parts])
-    messages = tuple(message for part in parts for message in part.messages)
-    return parts[0].model_copy(update={"key": key, "task_key": key, "messages": messages})
+    messages = tuple(_renumbered(message, place) for place, part in enumerate(parts) for message in part.messages)
+    observed = tuple(one for part in parts for one in part.observed)
+    return parts[0].model_copy(update={"key": key, "task_key": key, "messages": messages, "observed": observed})
+
+
+def _renumbered(message: ChatMessage, place: int) -> ChatMessage:
+    """The message with ids of calls that no other part uses."""
+    if "tool_call_id" in message:
+        return {**message, "tool_call_id": f"part_{place + 1}_{message['tool_call_id']}"}
+    if "tool_calls" in message:
+        calls = [{**call, "id": f"part_{place + 1}_{call['id']}"} for call in message["tool_calls"]]
+        return {**message, "tool_calls": calls}
+    return message
 
 
 def answer_of(content: str, calls: Sequence[ToolCall]) -> str:

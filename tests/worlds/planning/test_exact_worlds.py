@@ -154,6 +154,8 @@ def test_imported_problems_are_solved_optimally() -> None:
         (BLOCKS_PROBLEM.replace("(clear c)", ""), "exactly if nothing is on c"),
         (BLOCKS_PROBLEM.replace("(on c a)", ""), "c is nowhere"),
         (BLOCKS_PROBLEM.replace("(:goal", "(:aim"), "no :goal"),
+        (BLOCKS_PROBLEM.replace("(clear c)", "(not (clear c))"), "negative"),
+        (BLOCKS_PROBLEM.replace("(clear c)", "(= (total-cost) 0)"), "numbers are not supported"),
         (LOGISTICS_PROBLEM.replace("(at pack home)", ""), "pack is nowhere"),
         (LOGISTICS_PROBLEM.replace("(at pack home)", "(at pack home) (at pack shop)"), "two places"),
     ],

@@ -89,6 +89,7 @@ class SpellWriteLayout:
         self.operators: Sequence[Operator] = tuple(Operator(tool, arguments) for tool, arguments in actions)
         self._by_call = {(o.tool, o.arguments): o for o in self.operators}
         self._runnable: dict[Sheet, tuple[Operator, ...]] = {}
+        self._loaded: dict[tuple[Json, ...], Sheet] = {}
 
     def find(self, tool: str, arguments: tuple[str, ...]) -> Operator | None:
         return self._by_call.get((tool, arguments))
@@ -196,7 +197,20 @@ class SpellWriteLayout:
         return "".join(sorted(tray)) in self._trays
 
     def load(self, data: Mapping[str, Json]) -> Sheet:
-        tape, cursor, tray, last = (data.get(key) for key in ("tape", "cursor", "tray", "last"))
+        tape, cursor, tray, last = data.get("tape"), data.get("cursor"), data.get("tray"), data.get("last")
+        try:
+            known = self._loaded.get((tape, cursor, tray, last))
+        except TypeError:  # not even texts and numbers
+            known = None
+        if known is not None:
+            return known
+        sheet = self._checked(tape, cursor, tray, last)
+        if len(self._loaded) >= _REMEMBERED:
+            self._loaded.clear()
+        self._loaded[sheet.tape, sheet.cursor, tray, last] = sheet
+        return sheet
+
+    def _checked(self, tape: Json, cursor: Json, tray: Json, last: Json) -> Sheet:
         if not isinstance(tape, str) or not isinstance(tray, str) or not isinstance(cursor, int):
             raise InstanceError('a SpellAndWrite state is {"words", "tape", "cursor", "tray", "last"}')
         if len(tape) != self.cells or not set(tape) <= {*self.letters, BLANK}:

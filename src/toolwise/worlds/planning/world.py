@@ -58,7 +58,7 @@ class PlanningSession:
         """The ground action, or what is wrong with the arguments."""
         tool, parameters = known
         try:
-            found = self.layout.find(tool, tuple(arguments[name] for name in parameters))
+            found = self.layout.find(tool, tuple([arguments[name] for name in parameters]))
         except (KeyError, TypeError):  # missing, or no text
             found = None
         if found is not None and len(arguments) == len(parameters):
