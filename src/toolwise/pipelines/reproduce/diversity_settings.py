@@ -43,12 +43,14 @@ class DiversityExperiment(Config):
 
 
 def quick_diversity() -> DiversityExperiment:
-    """Twelve small models and their base: some minutes on four cores."""
+    """Two draws, eight small models and their base: some minutes on four cores."""
     training = CompactTrainingConfig(
         width=96, layers=4, batch_tokens=2500, learning_rate=4e-3, longest=800, selection=0.25,
         synthetic=0, shortened=0, dev_examples=0, threads=1, vocabulary=1600,
     )  # fmt: skip
-    return DiversityExperiment(instances=800, tokens=400_000, base_tokens=800_000, tested=240, training=training)
+    return DiversityExperiment(
+        seeds=(0, 1), instances=800, tokens=400_000, base_tokens=800_000, tested=240, training=training
+    )
 
 
 def full_diversity() -> DiversityExperiment:

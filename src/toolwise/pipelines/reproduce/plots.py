@@ -14,6 +14,7 @@ _OTHER = "#b0b0b0"
 PALETTE = ("#1f77b4", "#c0392b", "#2c8c57", "#c08a2d", "#7b5ea7", "#7a7a7a")
 """Colours of series, in order; told apart on a white ground."""
 _PANEL_WIDTH, _PANEL_HEIGHT, _MARGIN, _LEGEND = 420, 240, 54, 22
+_PER_ROW, _ROW = 2, _PANEL_HEIGHT + 96
 
 
 def _svg(title: str, width: int, height: int, parts: Sequence[str]) -> str:
@@ -81,14 +82,16 @@ class Series:
 
 
 def curve_plot(title: str, axis: str, panels: Mapping[str, Sequence[Series]]) -> str:
-    """Panels side by side, each with its series; the axis is logarithmic, the rates go from 0 to 100%."""
+    """Two panels a row, each with its series; the axis is logarithmic, the rates go from 0 to 100%."""
     labels = list(dict.fromkeys(series.label for inside in panels.values() for series in inside))
     colours = {label: PALETTE[index % len(PALETTE)] for index, label in enumerate(labels)}
     parts: list[str] = []
     for index, (name, inside) in enumerate(panels.items()):
-        parts += _panel(name, axis, inside, colours, _MARGIN + index * (_PANEL_WIDTH + _MARGIN))
-    width = _MARGIN + len(panels) * (_PANEL_WIDTH + _MARGIN)
-    bottom = _PANEL_HEIGHT + 2 * _MARGIN
+        x = _MARGIN + index % _PER_ROW * (_PANEL_WIDTH + _MARGIN)
+        drawn = _panel(name, axis, inside, colours, x)
+        parts += [f'<g transform="translate(0 {index // _PER_ROW * _ROW})">', *drawn, "</g>"]
+    width = _MARGIN + min(_PER_ROW, len(panels)) * (_PANEL_WIDTH + _MARGIN)
+    bottom = math.ceil(len(panels) / _PER_ROW) * _ROW + _MARGIN // 2
     parts += _legend(colours, bottom, width)
     rows = math.ceil(len(labels) / _per_row(width))
     return _svg(title, width, bottom + rows * _LEGEND + 8, parts)
