@@ -12,6 +12,7 @@ from toolwise.catalog import open_catalog
 from toolwise.corpus import read_sft, read_tasks, write_rows
 from toolwise.errors import RunError
 from toolwise.evaluation import exact_call
+from toolwise.files import read_json
 from toolwise.pipelines.assemble import baseline_policies, model_policy, simulated_world
 from toolwise.pipelines.evaluate import SINGLE, attempt_all
 from toolwise.pipelines.meter import Stopwatch
@@ -29,6 +30,7 @@ TOKENIZER = "tokenizer"
 INSTANCES_FILE = "instances.jsonl"
 _CONCURRENCY = 128
 _THREADS = 3
+_REPORTED = ("tokens", "steps", "loss", "parameters", "examples", "too_long")
 
 
 @dataclass(frozen=True)
@@ -123,8 +125,11 @@ def train_and_score(cell: Cell) -> Json:
 
 
 def _train(cell: Cell, job: DataJob, out: Path) -> Json:
-    from toolwise.training.sft import Given, train_compact
+    from toolwise.training.sft import SUMMARY_FILE, Given, train_compact
 
+    if (out / SUMMARY_FILE).is_file():  # trained, and stopped while it was scored
+        trained = read_json(out / SUMMARY_FILE)
+        return {name: trained[name] for name in _REPORTED}
     config = cell.config
     settings = config.training.model_copy(
         update={
@@ -133,8 +138,8 @@ def _train(cell: Cell, job: DataJob, out: Path) -> Json:
         }
     )  # fmt: skip
     given = Given(_tokenizer(cell.folder), base=cell.folder / BASE)
-    trained = train_compact(list(read_sft(job.folder / INSTANCES_FILE)), (), out, settings, given=given)
-    return {name: getattr(trained, name) for name in ("tokens", "steps", "loss", "parameters", "examples", "too_long")}
+    summary = train_compact(list(read_sft(job.folder / INSTANCES_FILE)), (), out, settings, given=given)
+    return {name: getattr(summary, name) for name in _REPORTED}
 
 
 def _score(cell: Cell, policy: Policy, tests: Sequence[Task]) -> Json:
