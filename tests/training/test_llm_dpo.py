@@ -90,3 +90,23 @@ def test_the_compact_model_learns_preferences_too(pairs: Preferences, tmp_path: 
     with pytest.raises(ConfigError, match="apart"):
         packed = sft.model_copy(update={"packing": True})
         train_sft(Conversations(tiny.examples()[:4], (), "made up"), str(tmp_path / "m"), tmp_path / "p", packed)
+
+
+def test_the_chosen_turns_own_likelihood_is_part_of_the_loss(pairs: Preferences, tmp_path: Path) -> None:
+    """Trained for their likelihood above all, right turns gain more of it than by the preference alone."""
+    from tests.models import tiny
+
+    from toolwise.models.folder import load_model, save_model
+    from toolwise.training.llm.compact_dpo import PairCollator, with_reference
+
+    save_model(tmp_path / "base", tiny.model(), tiny.tokenizer())
+    gained = {}
+    for weight in (0.0, 50.0):
+        config = QUICK.model_copy(update={"max_length": 900, "sft_weight": weight, "learning_rate": 1e-3})
+        train_dpo(pairs, str(tmp_path / "base"), tmp_path / str(weight), config)
+        model, words = load_model(tmp_path / str(weight))
+        form = ChatForm(words)
+        rows = prepare_pairs(pairs.train, TargetEncoder(form), 900)
+        items = with_reference(model, rows, PairCollator(form.pad_id))
+        gained[weight] = sum(item["reference"][0] for item in items)
+    assert gained[50.0] > gained[0.0]

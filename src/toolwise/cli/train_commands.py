@@ -75,6 +75,9 @@ def dpo(
     seed: int,
     resume: bool,
     beta: Annotated[float | None, typer.Option("--beta", help="How strongly it is held to its start (0.1).")] = None,
+    sft_weight: Annotated[
+        float | None, typer.Option("--sft-weight", min=0, help="Of the right turns' own likelihood in the loss (1).")
+    ] = None,
     epochs: Epochs = None,
     patience: Patience = None,
     minutes: Before = 10.5,
@@ -82,7 +85,7 @@ def dpo(
     """Train a model to prefer right turns to the failed siblings of a search (DPO)."""
     from toolwise.pipelines import train_llm
 
-    given |= present({"beta": beta, "epochs": epochs, "patience": patience})
+    given |= present({"beta": beta, "sft_weight": sft_weight, "epochs": epochs, "patience": patience})
     with ProgressView() as view:
         config = train_llm.dpo_config({**given, "seed": seed})
         return train_llm.train_dpo(corpus, out, base, config, resume=resume, minutes=minutes, observer=view)

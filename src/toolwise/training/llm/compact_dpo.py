@@ -63,11 +63,11 @@ def with_reference(model: torch.nn.Module, pairs: PreparedPairs, collate: PairCo
 
 
 class OwnPairTrainer(Trainer):
-    """The DPO loss (Rafailov et al., 2305.18290, equation 7) on scores of whole turns."""
+    """The DPO loss (Rafailov et al., 2305.18290, equation 7) on scores of whole turns, and the chosen turns' own."""
 
-    def __init__(self, *args: Any, beta: float, **more: Any) -> None:
+    def __init__(self, *args: Any, beta: float, sft_weight: float, **more: Any) -> None:
         super().__init__(*args, **more)
-        self.beta = beta
+        self.beta, self.sft_weight = beta, sft_weight
         self.model_accepts_loss_kwargs = False  # the loss is a mean over pairs, for each forward pass
         self._seen: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
 
@@ -79,10 +79,11 @@ class OwnPairTrainer(Trainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
         """Mean over the pairs of a batch."""
-        gained = turn_scores(model, inputs["input_ids"], inputs["labels"]) - inputs["reference"]
-        chosen, rejected = gained.chunk(2)
+        scores = turn_scores(model, inputs["input_ids"], inputs["labels"])
+        chosen, rejected = (scores - inputs["reference"]).chunk(2)
         margins = self.beta * (chosen - rejected)
-        loss = -functional.logsigmoid(margins).mean()
+        written = (inputs["labels"].chunk(2)[0] != IGNORED).sum()
+        loss = -functional.logsigmoid(margins).mean() - self.sft_weight * scores.chunk(2)[0].sum() / written
         self._seen[model.training].append((float((margins > 0).float().mean()), float(margins.detach().mean())))
         return (loss, {"loss": loss}) if return_outputs else loss
 
@@ -101,7 +102,7 @@ class OwnPairTrainer(Trainer):
 def own_trainer(
     model: Any, pad: int, rows: tuple[PreparedPairs, PreparedPairs], given: dict[str, Any], more: dict[str, Any]
 ) -> OwnPairTrainer:
-    """`rows` for training and development, `given` for TrainingArguments, `more` (beta, callbacks) for the trainer."""
+    """`rows` for training and development, `given` for TrainingArguments, `more` (beta and the like) for the trainer."""
     collate = PairCollator(pad)
     train, dev = (with_reference(model, pairs, collate) for pairs in rows)
     trainer = OwnPairTrainer(

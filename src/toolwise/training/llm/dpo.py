@@ -180,11 +180,15 @@ def _trainer(
     watchers = engine.callbacks(config, observer, dev=bool(dev.prompts))
     if compact:
         pad = base.form.pad_id
-        return own_trainer(model, pad, (rows, dev), given, {"beta": config.beta, "callbacks": watchers})
+        more = {"beta": config.beta, "sft_weight": config.sft_weight, "callbacks": watchers}
+        return own_trainer(model, pad, (rows, dev), given, more)
+    losses = {"sigmoid": 1.0} | ({"sft": config.sft_weight} if config.sft_weight else {})
     trainer = PairTrainer(
         model=model,
         ref_model=None,
-        args=DPOConfig(**given, beta=config.beta, max_length=None),
+        args=DPOConfig(
+            **given, beta=config.beta, max_length=None, loss_type=list(losses), loss_weights=list(losses.values())
+        ),
         train_dataset=rows.dataset(),
         eval_dataset=dev.dataset() if dev.prompts else None,
         processing_class=base.tokenizer,

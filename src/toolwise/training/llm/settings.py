@@ -90,6 +90,11 @@ class DpoConfig(LlmTrainingConfig):
 
     beta: float = Field(default=0.1, gt=0)
     """How strongly the policy is held to its start."""
+    sft_weight: float = Field(default=1.0, ge=0)
+    """Of the chosen turns' mean negative log-likelihood a token, in the loss (Pang et al., 2404.19733, equation 1).
+
+    Without it right turns become less likely too, if less so than wrong ones.
+    """
 
 
 class GrpoConfig(LlmTrainingConfig):
