@@ -5,7 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from toolwise.retrieval import FusionRetriever
+from toolwise.retrieval import (
+    Bm25Retriever,
+    DenseRetriever,
+    Document,
+    Encoder,
+    FusionRetriever,
+    cautious_share,
+)
+from toolwise.retrieval.encoder import document_features, inverse_document_frequencies
 from toolwise.retrieval.ranking import Floats, PoolRetriever
 
 
@@ -38,3 +46,21 @@ def test_a_query_that_matches_nothing_finds_nothing() -> None:
 def test_different_pools_are_refused() -> None:
     with pytest.raises(ValueError, match="same tools"):
         FusionRetriever(Fixed("ab", [0, 0]), Fixed("ba", [0, 0]), 0.5)
+
+
+def test_a_stranger_counts_for_half(documents: list[Document]) -> None:
+    features = [document_features(document) for document in documents]
+    idf = inverse_document_frequencies(features)
+    lexical = Bm25Retriever.build(documents)
+    for known, share in ((list(idf), 0.8), ([], 0.4)):
+        encoder = Encoder(
+            vocabulary={term: row for row, term in enumerate(known)},
+            vectors=np.ones((len(known), 8), dtype=np.float32),
+            query_weights=np.ones(len(known), dtype=np.float32),
+            document_weights=np.ones(len(known), dtype=np.float32),
+            field_gains=np.ones(7, dtype=np.float32),
+            fusion_weight=0.8,
+        )
+        dense = DenseRetriever.build(documents, encoder, features)
+        assert dense.unknown_mentions == pytest.approx(0 if known else lexical.mentions)
+        assert cautious_share(lexical, dense) == pytest.approx(share)

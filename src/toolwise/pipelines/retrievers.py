@@ -23,7 +23,8 @@ from toolwise.retrieval import (
     PlainBm25Retriever,
     StandardFusionRetriever,
     build_index,
-    open_retriever,
+    cautious_share,
+    open_bm25,
     read_summary,
     tool_documents,
 )
@@ -71,11 +72,11 @@ class _Pool:
             self._documents = list(tool_documents(self.opened))
         return self._documents
 
-    def bm25(self) -> PoolRetriever:
+    def bm25(self) -> Bm25Retriever:
         """From the stored index, built first if need be; in memory where the catalog's folder cannot be written."""
         try:
             ensure_index(self.opened, self.observer)
-            return open_retriever(self.opened.folder / INDEX_FOLDER, BM25)
+            return open_bm25(self.opened.folder / INDEX_FOLDER)
         except (CatalogError, ModelError):
             return Bm25Retriever.build(self.documents())
 
@@ -97,12 +98,15 @@ def named_retriever(opened: CatalogFile, name: str, observer: Observer = silent)
     fused = name.removeprefix(WHOLE).startswith(HYBRID)
     base = name.removeprefix(WHOLE).removeprefix(HYBRID)
     if base == BM25:
-        chosen = pool.bm25()
+        chosen: PoolRetriever = pool.bm25()
         return chosen if whole else ClauseRetriever(chosen, CLAUSE_WEIGHT)
     dense, fusion_weight, clause_weight = _dense(pool, base)
     if fused:
-        kind = FusionRetriever if isinstance(dense, DenseRetriever) else StandardFusionRetriever
-        dense = kind(pool.bm25(), dense, fusion_weight)
+        lexical = pool.bm25()
+        if isinstance(dense, DenseRetriever):
+            dense = FusionRetriever(lexical, dense, cautious_share(lexical, dense))
+        else:
+            dense = StandardFusionRetriever(lexical, dense, fusion_weight)
     return dense if whole else ClauseRetriever(dense, clause_weight)
 
 

@@ -13,12 +13,13 @@ from toolwise.retrieval.documents import (
     tool_documents,
 )
 from toolwise.retrieval.encoder import Encoder
-from toolwise.retrieval.fusion import FusionRetriever, StandardFusionRetriever
+from toolwise.retrieval.fusion import FusionRetriever, StandardFusionRetriever, cautious_share
 from toolwise.retrieval.index import (
     IndexMissingError,
     IndexStaleError,
     IndexSummary,
     build_index,
+    open_bm25,
     open_retriever,
     read_summary,
 )
@@ -42,8 +43,10 @@ __all__ = [
     "RetrieverSummary",
     "StandardFusionRetriever",
     "build_index",
+    "cautious_share",
     "clauses",
     "equivalent_tools",
+    "open_bm25",
     "open_retriever",
     "read_summary",
     "render_document",

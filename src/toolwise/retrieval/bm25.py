@@ -71,6 +71,11 @@ class Bm25Retriever(PoolRetriever):
         self._matrix = matrix
         self._vocabulary = vocabulary
 
+    @property
+    def mentions(self) -> int:
+        """How many (document, term) pairs the pool has."""
+        return len(self._matrix.indices)
+
     @staticmethod
     def document_words(document: Document) -> list[str]:
         """What is indexed of a document."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -39,6 +40,11 @@ class DenseRetriever(PoolRetriever):
         lexicon = {term: idf for term, idf in frequencies.items() if term not in encoder.vocabulary}
         vectors = encoder.encode_documents(features, lexicon)
         return cls([document.tool for document in documents], encoder, vectors, lexicon)
+
+    @property
+    def unknown_mentions(self) -> float:
+        """How many (document, term) pairs of the pool have a term that the encoder never saw."""
+        return sum(len(self.tools) / math.expm1(idf) for idf in self._lexicon.values())
 
     def scores(self, queries: Sequence[str]) -> Floats:
         """Cosines, queries by tools."""

@@ -4,7 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from toolwise.retrieval.bm25 import Bm25Retriever
+from toolwise.retrieval.dense import DenseRetriever
 from toolwise.retrieval.ranking import Floats, PoolRetriever, relative, standard_scores
+
+_STRANGE, _AT_HOME = 0.93, 0.98
+"""Shares of a pool's words that an encoder from scratch knows: other domains have up to the first, its own at least
+the second (docs/retrieval.md)."""
+
+
+def cautious_share(lexical: Bm25Retriever, dense: DenseRetriever) -> float:
+    """The dense share of an encoder from scratch over any pool: half of the one chosen at home where it is a stranger.
+
+    It has learned its words from the training documents alone. How many of a pool's words it knows tells how far away
+    from them it is.
+    """
+    known = 1 - min(1.0, dense.unknown_mentions / max(1, lexical.mentions))
+    home = min(1.0, max(0.0, (known - _STRANGE) / (_AT_HOME - _STRANGE)))
+    return dense.encoder.fusion_weight * (0.5 + 0.5 * home)
 
 
 class FusionRetriever(PoolRetriever):

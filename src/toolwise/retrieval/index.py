@@ -131,6 +131,11 @@ def read_summary(folder: Path, fingerprint: str | None = None) -> IndexSummary:
     return summary
 
 
+def open_bm25(folder: Path) -> Bm25Retriever:
+    """BM25 over the index in `folder`, memory-mapped. Raises CatalogError."""
+    return Bm25Retriever.load(folder / _BM25)
+
+
 def open_retriever(folder: Path, name: str = "fusion", *, fingerprint: str | None = None) -> PoolRetriever:
     """Open `bm25`, `dense` or `fusion` over the index in `folder`, memory-mapped.
 
@@ -143,8 +148,8 @@ def open_retriever(folder: Path, name: str = "fusion", *, fingerprint: str | Non
         hint = "" if name not in NAMES else "; train an encoder first with: toolwise train retriever"
         raise ConfigError(f"the index {folder} has no retriever {name!r}, only: {known}{hint}")
     if name == "bm25":
-        return Bm25Retriever.load(folder / _BM25)
+        return open_bm25(folder)
     dense = DenseRetriever.load(folder / _DENSE)
     if name == "dense":
         return dense
-    return FusionRetriever(Bm25Retriever.load(folder / _BM25), dense, dense.encoder.fusion_weight)
+    return FusionRetriever(open_bm25(folder), dense, dense.encoder.fusion_weight)
