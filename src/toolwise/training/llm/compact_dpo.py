@@ -102,7 +102,7 @@ class OwnPairTrainer(Trainer):
 def own_trainer(
     model: Any, pad: int, rows: tuple[PreparedPairs, PreparedPairs], given: dict[str, Any], more: dict[str, Any]
 ) -> OwnPairTrainer:
-    """`rows` for training and development, `given` for TrainingArguments, `more` (beta and the like) for the trainer."""
+    """`rows` for training and development, `given` for TrainingArguments, `more` (beta, …) for the trainer."""
     collate = PairCollator(pad)
     train, dev = (with_reference(model, pairs, collate) for pairs in rows)
     trainer = OwnPairTrainer(

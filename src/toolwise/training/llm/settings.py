@@ -42,8 +42,8 @@ class LlmTrainingConfig(Config):
     max_steps: int | None = Field(default=None, ge=1)
     """If given, training ends after so many updates, whatever `epochs` says."""
     learning_rate: float | None = Field(default=None, gt=0)
-    """Peak rate. If none: SFT 2e-5, with LoRA 2e-4; DPO and GRPO 1e-6, with LoRA 1e-5; the compact model 2e-5 by DPO
-    and 2e-4 by GRPO."""
+    """Peak rate. If none: SFT 2e-5, with LoRA 2e-4; DPO and GRPO 1e-6, with LoRA 1e-5; the compact model 2e-5
+    by both."""
     warm_up: float = Field(default=0.05, ge=0, lt=1)
     """Share of the updates."""
     weight_decay: float = Field(default=0.0, ge=0)
