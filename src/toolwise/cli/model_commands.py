@@ -38,7 +38,10 @@ def train_retriever(
     out: Annotated[
         Path | None, typer.Option("--out", help="The retriever's folder; by default in the catalog, indexed.")
     ] = None,
-    minutes: Annotated[float, typer.Option("--minutes", min=0.05, help="Wall-clock minutes of training.")] = 2.0,
+    minutes: Annotated[
+        float | None,
+        typer.Option("--minutes", min=0.05, help="Wall-clock minutes of training; by default 2, and 20 on a base."),
+    ] = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:

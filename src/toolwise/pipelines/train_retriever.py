@@ -17,6 +17,8 @@ SCRATCH = "scratch"
 _MOST_TOOLS = 12_000
 """Tools whose documents a fine-tuning reads: more than some minutes on a CPU can use."""
 _MOST_QUERIES = 12_000
+_MINUTES_SCRATCH, _MINUTES_BASE = 2.0, 20.0
+"""The second is a cap: training on a base ends after its steps."""
 _INDEX = "index.json"
 _STAGE = "retriever"
 
@@ -27,7 +29,7 @@ def train_on_base(
     base: str = SCRATCH,
     out: Path | None = None,
     *,
-    minutes: float = 2.0,
+    minutes: float | None = None,
     seed: int = 0,
     observer: Observer = silent,
 ) -> Json:
@@ -37,6 +39,7 @@ def train_on_base(
     folder `retriever`, and one from scratch indexes the catalog as well.
     """
     folder = catalog or _catalog_beside(corpus)
+    minutes = minutes if minutes is not None else _MINUTES_SCRATCH if base == SCRATCH else _MINUTES_BASE
     if base == SCRATCH and out is None:
         return train_for_catalog(corpus, folder, minutes=minutes, seed=seed, observer=observer)
     target = out or folder / "retriever"

@@ -10,9 +10,10 @@ from toolwise.config import Config
 class TextTrainingConfig(Config):
     """How a pretrained encoder is fine-tuned."""
 
-    minutes: float = Field(default=10.0, gt=0)
+    minutes: float = Field(default=20.0, gt=0)
     """Wall-clock cap on everything, dev scores included."""
-    max_steps: int = Field(default=2000, ge=1)
+    max_steps: int = Field(default=500, ge=1)
+    """What other domains gain came within two hundred steps; more was not measured there."""
     batch_size: int = Field(default=32, ge=2)
     hard_negatives: int = Field(default=1, ge=0, le=8)
     """Further documents a query: what BM25 or the current model finds in its place, or a neighbour in its toolset."""
