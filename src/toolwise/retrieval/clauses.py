@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-import numpy as np
-
 from toolwise.retrieval.ranking import Floats, PoolRetriever, relative
 from toolwise.retrieval.tokens import terms
 
@@ -31,9 +29,6 @@ _BREAK = re.compile(
 _QUOTED = re.compile(r"\"[^\"\n]{0,400}\"|“[^”\n]{0,400}”|`[^`\n]{0,400}`")
 _FEWEST_TERMS = 2
 MAX_CLAUSES = 6
-_SHARPNESS = 6
-"""Power of a part's relative scores: near-copies of a part's best tool, which the whole request favours for sharing
-words with its other parts, stay below the best itself."""
 CLAUSE_WEIGHT = 0.4
 """How much the best of a request's parts counts beside the whole, unless a retriever says otherwise."""
 
@@ -81,11 +76,23 @@ class ClauseRetriever(PoolRetriever):
         parts = [clauses(query) for query in queries]
         asked = self._inner.scores([*queries, *(part for row in parts for part in row)])
         asked = relative(asked)
-        rows = asked[: len(queries)].copy()
+        rows: Floats = asked[: len(queries)]
         start = len(queries)
         for i, found in enumerate(parts):
             if found:
-                best = np.max(asked[start : start + len(found)], axis=0) ** _SHARPNESS
-                rows[i] = (rows[i] + self._weight * best) / (1 + self._weight)
+                sharpened = _sixth_power(asked[start : start + len(found)].max(axis=0))
+                sharpened *= self._weight
+                rows[i] += sharpened
+                rows[i] /= 1 + self._weight
             start += len(found)
         return rows
+
+
+def _sixth_power(scores: Floats) -> Floats:
+    """Sharpened relative scores: near-copies of a part's best tool stay below the best itself, though the
+    whole request favours them for sharing words with its other parts.
+    """
+    cube = scores * scores
+    cube *= scores
+    cube *= cube
+    return cube

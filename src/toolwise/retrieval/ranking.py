@@ -21,7 +21,9 @@ def best(scores: Floats, k: int) -> npt.NDArray[np.intp]:
     k = min(k, len(scores))
     if k <= 0:
         return np.empty(0, dtype=np.intp)
-    threshold = np.partition(scores, len(scores) - k)[len(scores) - k]
+    some = scores[scores > 0]  # far fewer, where most documents share no word with the query
+    high = some if len(some) >= k else scores
+    threshold = np.partition(high, len(high) - k)[len(high) - k]
     candidates = np.flatnonzero(scores >= threshold)
     order = np.lexsort((candidates, -scores[candidates]))
     return candidates[order[:k]]
@@ -31,7 +33,8 @@ def relative(scores: Floats) -> Floats:
     """Scores as shares of each query's best; nothing below 0."""
     top = scores.max(axis=1, keepdims=True, initial=0.0)
     top[top <= 0] = 1
-    share: Floats = np.maximum(scores, 0) / top
+    share: Floats = np.maximum(scores, 0)
+    share /= top
     return share
 
 
@@ -41,7 +44,9 @@ def standard_scores(scores: Floats) -> Floats:
     Cosines of a pretrained encoder all lie within a narrow band, so as shares of the best they would barely count.
     """
     spread = scores.std(axis=1, keepdims=True)
-    standard: Floats = np.maximum((scores - scores.mean(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1), 0)
+    standard: Floats = scores - scores.mean(axis=1, keepdims=True)
+    standard /= np.where(spread > 0, spread, 1)
+    np.maximum(standard, 0, out=standard)
     return standard
 
 
