@@ -13,7 +13,7 @@ import orjson
 
 from toolwise.errors import ConfigError, MissingExtraError, ModelError, boundary
 from toolwise.retrieval.clauses import CLAUSE_WEIGHT
-from toolwise.retrieval.pretrained.rendering import TEXT_RENDERING, VIEW_WEIGHTS
+from toolwise.retrieval.pretrained.rendering import TEXT_RENDERING, VIEW_TOKENS, VIEW_WEIGHTS
 from toolwise.retrieval.ranking import Floats
 from toolwise.types import Frozen
 
@@ -112,8 +112,11 @@ class TextEncoder:
             pooled = (states * mask).sum(1) / mask.sum(1).clamp(min=1)
         return torch.nn.functional.normalize(pooled, dim=-1)
 
-    def encode(self, texts: Sequence[str]) -> Floats:
-        """Unit vectors, (texts, dimensions), in the texts' order; batches of similar length waste no padding."""
+    def encode(self, texts: Sequence[str], limit: int = 0) -> Floats:
+        """Unit vectors, (texts, dimensions), in the texts' order; batches of similar length waste no padding.
+
+        `limit` is `embed`'s.
+        """
         import torch
 
         vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
@@ -123,7 +126,7 @@ class TextEncoder:
         with torch.inference_mode():
             for start in range(0, len(order), _BATCH):
                 rows = order[start : start + _BATCH]
-                vectors[rows] = self.embed([texts[i] for i in rows]).float().cpu().numpy()
+                vectors[rows] = self.embed([texts[i] for i in rows], limit).float().cpu().numpy()
         self.model.train(was_training)
         return vectors
 
@@ -133,11 +136,12 @@ class TextEncoder:
     def encode_documents(self, texts: Sequence[str]) -> Floats:
         """Unit vectors of documents, each a text of one line a view: the weighted mean of its views' vectors."""
         views = [text.split("\n") for text in texts]
-        distinct = {line: i for i, line in enumerate(dict.fromkeys(line for lines in views for line in lines))}
-        encoded = self.encode([self.settings.document_prefix + line for line in distinct])
         vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
-        for row, lines in enumerate(views):
-            for line, weight in zip(lines, VIEW_WEIGHTS, strict=False):
+        for number, (weight, limit) in enumerate(zip(VIEW_WEIGHTS, VIEW_TOKENS, strict=True)):
+            shown = [(row, lines[number]) for row, lines in enumerate(views) if number < len(lines)]
+            distinct = {line: i for i, line in enumerate(dict.fromkeys(line for _, line in shown))}
+            encoded = self.encode([self.settings.document_prefix + line for line in distinct], limit)
+            for row, line in shown:
                 vectors[row] += weight * encoded[distinct[line]]
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         vectors /= np.where(lengths > 0, lengths, np.float32(1))
