@@ -72,6 +72,14 @@ def test_a_batch_answers_as_single_requests_do(calling: Any) -> None:
     assert [r.tokens for r in calling.write(requests)] == [calling.write([r])[0].tokens for r in requests]
 
 
+def test_a_request_without_a_final_mark_is_answered_as_one_with_it(calling: Any) -> None:
+    def written(words: str) -> Any:
+        return calling.write([Request([{"role": "user", "content": words}], functions())])[0]
+
+    assert written("sort all things up") == written("sort all things up.")
+    assert written("sort all things up") != written("sort all things up!")
+
+
 def test_avoided_turns_do_not_come_again(calling: Any) -> None:
     avoid = frozenset()
     for _ in range(4):

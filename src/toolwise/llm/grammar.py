@@ -42,7 +42,8 @@ class Vocabulary:
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         self._encode = tokenizer.backend_tokenizer.encode
         self._spelled: dict[str, tuple[int, ...]] = {}
-        tokens = {index: token for token, index in tokenizer.get_vocab().items()}
+        # In the order of their ids, as a vocabulary lists its words in another one whenever it is loaded.
+        tokens = {index: token for token, index in sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])}
         self.size = len(tokenizer)
         special = set(tokenizer.all_special_ids)
         units = {self.one(unit) for unit in (CALL_OPEN, CALL_ARGUMENTS, CALL_CLOSE)}

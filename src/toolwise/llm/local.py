@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ SPARSE = 0.75
 """The state of a batch is made smaller when at most this share of its rows still goes on."""
 MOST_PAIRS = 12_000_000
 """Requests read together, times the square of the longest: attention's masks take so many bytes, several times."""
+_SENTENCE_ENDS = ".!?"
 _COPIED = frozenset({Part.USER, Part.OBSERVATION})
 
 
@@ -154,6 +155,7 @@ class LocalModel:
 
     def write(self, requests: Sequence[Request]) -> list[Written]:
         """Write a turn for each request, in batches of like length."""
+        requests = [replace(request, messages=list(map(_ended, request.messages))) for request in requests]
         prompts = [self._prompt(request) for request in requests]
         written: list[Written] = [NOTHING] * len(requests)
         for group in self._groups(prompts):
@@ -268,6 +270,13 @@ class LocalModel:
         message = Message(role=Role.ASSISTANT, content=result.turn.content, tool_calls=calls)
         reason = "tool_calls" if calls else "stop"
         return ChatReply(message, reason, result.prompt_tokens, len(result.tokens))
+
+
+def _ended(message: ChatMessage) -> ChatMessage:
+    """A user's message as one that ends like a sentence: every request that the model learned from does, and after
+    one that does not it cannot end its own turn either."""
+    said = message["content"].rstrip() if message["role"] == Role.USER else ""
+    return {**message, "content": f"{said}."} if said and said[-1] not in _SENTENCE_ENDS else message
 
 
 def chat_message(message: Message) -> ChatMessage:

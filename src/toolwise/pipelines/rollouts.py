@@ -64,9 +64,6 @@ def writer_of(model: Any, tokenizer: Any, batch: int) -> Callable[[], LocalModel
     if getattr(model.config, "model_type", "") != COMPACT:
         return lambda: HfModel((model, tokenizer), batch=batch, constrained=False, again=False)
     compact = LocalModel((model, tokenizer), batch=batch)
-    # A tokenizer lists its words in another order each time it is loaded, and a draw goes by that order.
-    compact.vocabulary.text.sort()
-    compact.vocabulary.string.sort()
     return lambda: compact
 
 
