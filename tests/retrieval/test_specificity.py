@@ -47,3 +47,11 @@ def test_each_pair_is_followed_by_its_variants(documents: list[Document], pairs:
     assert varied == varied_pairs(pairs, documents, 0)
     assert {pair.key for pair in pairs} <= {pair.key for pair in varied}
     assert len({pair.key for pair in varied}) == len(varied) > len(pairs)
+
+
+def test_values_are_never_paraphrased() -> None:
+    query = "delete the project projects/file-report/locations/user with key=secret-user"
+    for seed in range(20):
+        varied = paraphrase(query, random.Random(seed))
+        assert "projects/file-report/locations/user" in varied
+        assert "key=secret-user" in varied
