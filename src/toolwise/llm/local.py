@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -155,7 +155,6 @@ class LocalModel:
 
     def write(self, requests: Sequence[Request]) -> list[Written]:
         """Write a turn for each request, in batches of like length."""
-        requests = [replace(request, messages=list(map(_ended, request.messages))) for request in requests]
         prompts = [self._prompt(request) for request in requests]
         written: list[Written] = [NOTHING] * len(requests)
         for group in self._groups(prompts):
@@ -193,7 +192,7 @@ class LocalModel:
         return [self._written(search, len(prompt)) for search, prompt in zip(searches, prompts, strict=True)]
 
     def _prompt(self, request: Request) -> tuple[int, ...]:
-        segments = render(request.messages, request.tools, prompt=True)
+        segments = render(list(map(_ended, request.messages)), request.tools, prompt=True)
         return self.encode("".join(segment.text for segment in segments))
 
     def _row(self, index: int, request: Request, prompt: Sequence[int], road: Road = START) -> _Row:

@@ -200,11 +200,7 @@ def _parts(message: Message) -> Json:
 
 def _answered(path: Sequence[Message]) -> list[ToolCall]:
     """The calls made so far, but for those whose failure may pass."""
-    passing = {
-        message.tool_call_id
-        for message in path
-        if message.role is Role.TOOL and _may_pass(message.content)
-    }
+    passing = {message.tool_call_id for message in path if message.role is Role.TOOL and _may_pass(message.content)}
     return [call for message in path for call in message.tool_calls if call.id not in passing]
 
 
