@@ -215,7 +215,7 @@ def test_many_operations_import_in_bounded_depth(tmp_path: Path) -> None:
         ("a: &x {p: 1}\nb: *x\nc: {<<: *x, q: 2}", {"a": {"p": 1}, "b": {"p": 1}, "c": {"p": 1, "q": 2}}),
         ("a: [1, {b: [c]}]", {"a": [1, {"b": ["c"]}]}),
         ("a: |\n  two\n  lines\n", {"a": "two\nlines\n"}),
-        ("first: 1\n---\nsecond: 2", {"first": 1}),
+        ("first: 1\n---\nsecond: 2", [{"first": 1}, {"second": 2}]),
     ],
 )
 def test_yaml_is_read_as_openapi_asks(text: str, value: Any) -> None:
