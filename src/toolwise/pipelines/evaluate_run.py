@@ -18,6 +18,7 @@ from toolwise.pipelines.corpus import ACCEPTED_TASKS
 from toolwise.pipelines.evaluate_cells import (
     GIVEN,
     LLM,
+    PART,
     Agent,
     AttemptJob,
     Cell,
@@ -208,6 +209,7 @@ def _settings(
         "candidates": list(plan.candidates),
         "retriever": plan.retriever,
         "keep_catalog": plan.keep_catalog,
+        "tasks_a_row": PART,
         **settings_of(world),
         **asked,
     }
