@@ -90,7 +90,9 @@ def _costs(rows: Sequence[Row]) -> dict[str, Cost]:
     for name in dict.fromkeys(name for row in rows for name in row.costs):
         known = [row for row in rows if name in row.costs]
         spent, solved = sum(row.costs[name] for row in known), sum(row.value for row in known)
-        found[name] = Cost(mean=spent / len(known), n=len(known), per_solved=spent / solved if solved else None)
+        # A part of the tasks solves another share than all do, so what one solved task cost cannot be told from it.
+        whole = solved and len(known) == len(rows)
+        found[name] = Cost(mean=spent / len(known), n=len(known), per_solved=spent / solved if whole else None)
     return found
 
 

@@ -175,6 +175,8 @@ def board(document: RunDocument) -> Board | None:
     costs = _cost_names(document.contenders)
     rows: list[BoardRow] = []
     before: float | None = None
+    known = (contender.costs.get(name) for contender in document.contenders for name in costs[:1])
+    solved = costs[0] if any(cost and cost.per_solved is not None for cost in known) else None
     for place, contender in enumerate(document.contenders, 1):
         panel = charts.interval_panel("passed", [("", {contender.key: contender.passed})], [series[contender.key]])
         said, verdict = _against(contender, first=place == 1)
@@ -182,7 +184,7 @@ def board(document: RunDocument) -> Board | None:
         for name in costs:
             cost = contender.costs.get(name)
             cells.append(cost_text(name, cost.mean) if cost else "")
-            if name == costs[0]:
+            if name == solved:
                 cells.append(cost_text(name, cost.per_solved) if cost else "")
         rows.append(
             BoardRow(
@@ -199,7 +201,7 @@ def board(document: RunDocument) -> Board | None:
         )
         before = contender.passed.value
     columns = [f"{COSTS[name]} a task" for name in costs]
-    columns[1:1] = ["A solved task"] if costs else []
+    columns[1:1] = ["A solved task"] if solved else []
     return Board(tuple(series.values()), tuple(rows), tuple(columns), _lede(document.contenders))
 
 

@@ -86,7 +86,8 @@ class Cost(Frozen):
     """A task, over those for which it is known."""
     n: int
     per_solved: float | None = None
-    """All that was spent, failures included, over the tasks that were solved; none where none was."""
+    """All that was spent, failures included, over the tasks that were solved; none where none was, or where the cost of
+    a part of the tasks is unknown."""
 
 
 class Against(Frozen):
