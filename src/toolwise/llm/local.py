@@ -29,7 +29,7 @@ ROADS = 2
 """Roads not taken that are remembered of each decision."""
 SPARSE = 0.75
 """The state of a batch is made smaller when at most this share of its rows still goes on."""
-MOST_PAIRS = 12_000_000
+MOST_PAIRS = 8_000_000
 """Requests read together, times the square of the longest: attention's masks take so many bytes, several times."""
 _SENTENCE_ENDS = ".!?"
 _COPIED = frozenset({Part.USER, Part.OBSERVATION})

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from toolwise.memory import give_memory_back
 from toolwise.pipelines.meter import Stopwatch
 from toolwise.pipelines.parallel import default_workers
 from toolwise.ports import Observer, silent
@@ -37,5 +38,6 @@ class Context:
             return finished[1]
         watch = Stopwatch()
         summary = perform()
+        give_memory_back()  # the next stage may want all cores' memory
         self.run.finish(name, watch.seconds, summary)
         return summary

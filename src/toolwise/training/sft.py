@@ -7,7 +7,6 @@ made-up ones whose share falls to zero. Every assistant turn is a target, and no
 from __future__ import annotations
 
 import ctypes
-import gc
 import os
 import random
 import time
@@ -22,6 +21,7 @@ from torch.nn import functional
 
 from toolwise.errors import DataError, boundary
 from toolwise.files import write_json, write_lines
+from toolwise.memory import give_memory_back
 from toolwise.models.chat import Part, render
 from toolwise.models.folder import ModelSize, load_model, new_model, save_model, save_untrained
 from toolwise.models.modeling_toolwise import ToolwiseForCausalLM, count_parameters
@@ -138,8 +138,7 @@ def _freed_memory_kept() -> Iterator[None]:
     finally:
         libc.mallopt(_MMAP_THRESHOLD, 1 << 17)
         libc.mallopt(_TRIM_THRESHOLD, 1 << 17)
-        gc.collect()
-        libc.malloc_trim(0)
+        give_memory_back()
 
 
 @dataclass(frozen=True)
