@@ -164,6 +164,8 @@ def _parts(
     baseline: str = "",
     budget: int = 0,
 ) -> list[ScoringPart]:
+    # Those of a toolset together: recognising what its tools do costs more than scoring an attempt at them.
+    rows = sorted(rows, key=lambda row: (*row[0].relevant, *row[0].candidates)[:1])
     starts = range(0, len(rows), _PART)
     return [ScoringPart(catalog, world, tuple(rows[start : start + _PART]), baseline, budget) for start in starts]
 
