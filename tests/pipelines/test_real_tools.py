@@ -8,7 +8,7 @@ from toolwise.corpus import read_rows, read_tasks, read_trajectories
 from toolwise.errors import ConfigError
 from toolwise.pipelines.catalog import import_documents
 from toolwise.pipelines.real_tools import Practice, practise
-from toolwise.types import Outcome, RejectReason, Role, Verdict
+from toolwise.types import Outcome, Role, Verdict
 from toolwise.worlds.python import PythonWorld
 
 MODULE = '''
@@ -73,7 +73,8 @@ def test_only_what_a_fresh_process_answers_alike_is_accepted(catalog: Path, tmp_
     verdicts = {verdict.key: verdict for verdict in read_rows(tmp_path / "verdicts.jsonl", Verdict)}
     clocks = [key for key, task in tasks.items() if "library.get_clock" in task.relevant]
     assert clocks
-    assert {verdicts[key].reason for key in clocks} <= {RejectReason.REPLAY_DIFFERS, RejectReason.UNGROUNDED}
+    # What the clock says decides whether the replay differs, the answer is ungrounded, or none is found at all.
+    assert not any(verdicts[key].accepted for key in clocks)
     lent = [key for key, task in tasks.items() if task.relevant == ("library.lend_book",)]
     assert any(verdicts[key].accepted for key in lent)
     assert not any("library.ban_member" in task.relevant for task in tasks.values())
