@@ -140,8 +140,8 @@ def test_nothing_that_old_weights_read_is_used_after_an_update(run: Path, tmp_pa
 
     tasks = [task for task in read_tasks(run / "corpus" / "accepted.jsonl") if task.provenance.split is Split.TRAIN]
     model, words = load_open_model(save_tiny_qwen3(tmp_path / "base"))
-    with Rollouts(tasks, run / "catalog", WorldConfig(), SearchConfig(max_steps=2, budget=2)) as rollouts:
-        make, keys = rollouts.player(8, 2), [tasks[0].key] * 2
+    with Rollouts(tasks, run / "catalog", WorldConfig()) as rollouts:
+        make, keys = rollouts.player(SearchConfig(max_steps=2, budget=2), 8, 2), [tasks[0].key] * 2
         player = make(model, words)
         before = player.play(keys, 5)
         assert player.play(keys, 5) == before

@@ -15,6 +15,12 @@ from toolwise.types import Json
 Epochs = Annotated[float | None, typer.Option("--epochs", help="Passes over the corpus (1), unless --max-steps.")]
 Patience = Annotated[int | None, typer.Option("--patience", min=0, help="Evaluations without gain, then end (2).")]
 Before = Annotated[float, typer.Option("--minutes", min=0.05, help="scratch: minutes of the training before it.")]
+DevTasks = Annotated[
+    int | None, typer.Option("--dev-tasks", min=0, help="Development tasks to choose the weights by (100); 0 for none.")
+]
+Tools = Annotated[
+    Path | None, typer.Option("--catalog", help="Where the tasks' tools are; by default the run's own catalog.")
+]
 Start = Annotated[
     str, typer.Option("--base", help="A model's folder (from `train sft`), Hugging Face id, or `scratch`.")
 ]
@@ -80,15 +86,24 @@ def dpo(
     ] = None,
     epochs: Epochs = None,
     patience: Patience = None,
+    catalog: Tools = None,
+    world: World = None,
+    dev_tasks: DevTasks = None,
     minutes: Before = 10.5,
 ) -> Json:
     """Train a model to prefer right turns to the failed siblings of a search (DPO)."""
     from toolwise.pipelines import train_llm
+    from toolwise.pipelines.worlds import world_config
 
-    given |= present({"beta": beta, "sft_weight": sft_weight, "epochs": epochs, "patience": patience})
+    own = {"beta": beta, "sft_weight": sft_weight, "epochs": epochs, "patience": patience, "dev_tasks": dev_tasks}
+    given |= present(own)
     with ProgressView() as view:
         config = train_llm.dpo_config({**given, "seed": seed})
-        return train_llm.train_dpo(corpus, out, base, config, resume=resume, minutes=minutes, observer=view)
+        place = world_config(world) if world else None
+        return train_llm.train_dpo(
+            corpus, out, base, config,
+            resume=resume, catalog=catalog, world=place, minutes=minutes, observer=view,
+        )  # fmt: skip
 
 
 def grpo(
@@ -98,10 +113,10 @@ def grpo(
     given: dict[str, Any],
     seed: int,
     resume: bool,
-    catalog: Annotated[
-        Path | None, typer.Option("--catalog", help="Where the tasks' tools are; by default the run's own catalog.")
-    ] = None,
+    catalog: Tools = None,
     world: World = None,
+    dev_tasks: DevTasks = None,
+    patience: Patience = None,
     generations: Annotated[
         int | None, typer.Option("--generations", min=2, help="Attempts on a task, compared with one another (8).")
     ] = None,
@@ -119,7 +134,7 @@ def grpo(
     from toolwise.pipelines.worlds import world_config
 
     own = {"generations": generations, "beta": beta, "max_turns": max_turns, "max_turn_tokens": max_turn_tokens}
-    given |= present(own)
+    given |= present({**own, "dev_tasks": dev_tasks, "patience": patience})
     with ProgressView() as view:
         config = train_llm.grpo_config({**given, "seed": seed})
         place = world_config(world) if world else None

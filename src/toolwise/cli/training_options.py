@@ -118,4 +118,10 @@ def _show(document: Json, as_json: bool) -> None:
     from toolwise.pipelines.train_llm import is_first_process
 
     if is_first_process():
-        emit(document, as_json, lambda result: f"model: {result['model']} ({result['steps']:,} steps)")
+        emit(document, as_json, _rendered)
+
+
+def _rendered(document: Json) -> str:
+    kept = document.get("kept")
+    told = f"; {kept['says']}" if kept else ""
+    return f"model: {document['model']} ({document['steps']:,} steps){told}"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from toolwise.blueprints import ExecutedCall, executed_calls, fulfil, resolved_arguments
 from toolwise.catalog import CatalogFile, open_catalog
@@ -25,6 +25,8 @@ from toolwise.search import SearchConfig, Strategy
 from toolwise.training.llm.episodes import Episode, PlayerOf, WrittenTurn
 from toolwise.training.llm.rewards import UNKNOWN, Evidence, Made, reward_parts
 from toolwise.types import BlueprintCall, ChatMessage, Outcome, StopReason, Task
+
+ResultT = TypeVar("ResultT")
 
 
 class DrawnTurns:
@@ -84,9 +86,8 @@ def _chosen(model: LocalModel, request: Request, tokens: Sequence[int]) -> tuple
 class Rollouts:
     """Plays tasks of a corpus in a world; a context that closes the world at its end."""
 
-    def __init__(self, tasks: Sequence[Task], catalog: Path, world: WorldConfig, search: SearchConfig) -> None:
+    def __init__(self, tasks: Sequence[Task], catalog: Path, world: WorldConfig) -> None:
         self._tasks: Mapping[str, Task] = {task.key: task for task in tasks}
-        self._search = search.model_copy(update={"strategy": Strategy.REACT})
         self._closers: list[Closer] = []
         self.tools: CatalogFile = open_catalog(catalog)
         self.world = build_world(world, self.tools, self._closers)
@@ -105,30 +106,35 @@ class Rollouts:
         """Whether the catalog has all tools of a task."""
         return all(tool_id in self.tools for tool_id in task.candidates)
 
-    def player(self, max_tokens: int, most: int) -> PlayerOf:
-        """What makes a player for a model; `most` attempts run side by side."""
+    def player(self, search: SearchConfig, max_tokens: int, most: int) -> PlayerOf:
+        """What makes a player for a model; `most` attempts, of one branch each, run side by side."""
 
         def make(model: Any, tokenizer: Any) -> _Player:
-            return _Player(self, writer_of(model, tokenizer, most), max_tokens, most)
+            return _Player(self, writer_of(model, tokenizer, most), search, max_tokens, most)
 
         return make
 
-    def run(self, attempts: Coroutine[Any, Any, list[Episode]]) -> list[Episode]:
+    def run(self, attempts: Coroutine[Any, Any, ResultT]) -> ResultT:
         """Run attempts on the event loop of the world."""
         return self._runner.run(attempts)
 
-    async def attempt(self, key: str, policy: Policy, seed: int) -> Attempt:
+    async def attempt(self, key: str, policy: Policy, search: SearchConfig) -> Attempt:
         """One attempt, without a second branch."""
-        search = self._search.model_copy(update={"seed": seed})
         (attempt,) = await attempt_all([self._tasks[key]], policy, self.world, self.tools, search, 1)
         return attempt
 
 
 class _Player:
     def __init__(
-        self, rollouts: Rollouts, writer: Callable[[], LocalModel | HfModel], max_tokens: int, most: int
+        self,
+        rollouts: Rollouts,
+        writer: Callable[[], LocalModel | HfModel],
+        search: SearchConfig,
+        max_tokens: int,
+        most: int,
     ) -> None:
         self._rollouts, self._writer, self._max_tokens, self._most = rollouts, writer, max_tokens, most
+        self._search = search.model_copy(update={"strategy": Strategy.REACT})
 
     def play(self, keys: Sequence[str], seed: int) -> list[Episode]:
         return self._rollouts.run(self._play(keys, seed))
@@ -141,7 +147,8 @@ class _Player:
         async def one(index: int, key: str) -> Episode:
             async with gate:
                 policy = _Noted(shared)
-                attempt = await self._rollouts.attempt(key, policy, seed + index)
+                search = self._search.model_copy(update={"seed": seed + index})
+                attempt = await self._rollouts.attempt(key, policy, search)
                 turns = (drawn.turns[turn] for turn in policy.seeds if turn in drawn.turns)
                 return Episode(tuple(turns), reward_parts(evidence(attempt)))
 

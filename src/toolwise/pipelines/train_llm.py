@@ -17,7 +17,7 @@ from toolwise.pipelines.train import SCRATCH, train_from_corpus
 from toolwise.pipelines.worlds import WorldConfig
 from toolwise.ports import Observer, silent
 from toolwise.search import SearchConfig
-from toolwise.types import Json, PreferencePair, SFTExample, Split
+from toolwise.types import Json, PreferencePair, SFTExample, Split, Task
 
 if TYPE_CHECKING:
     from toolwise.training.llm.gguf import GgufType
@@ -51,31 +51,47 @@ def train_sft(
     return {**sft.train_sft(data, base, out, config, observer), "model": str(out), "base": base}
 
 
-def train_dpo(
+def train_dpo(  # noqa: PLR0913 - a verb takes what its command takes
     corpus: Path,
     out: Path,
     base: str,
     config: DpoConfig,
     *,
     resume: bool,
+    catalog: Path | None = None,
+    world: WorldConfig | None = None,
     minutes: float = DEFAULT_MINUTES,
     observer: Observer = silent,
 ) -> Json:
     """Train a model on a corpus's preference pairs; for `scratch`, the compact model is trained first.
 
-    Raises ConfigError, DataError, RunError, MissingExtraError.
+    The weights kept are those that pass most development tasks, the start's among them. They need the tasks' tools:
+    `catalog`, by default the one of the run that the corpus belongs to. Without tasks or tools nothing is attempted,
+    and the summary says so. Raises ConfigError, CatalogError, DataError, RunError, MissingExtraError.
     """
     require_llm_training()
     corpus, base = _ready(corpus, out, base, resume=resume)
+    pairs = _existing(corpus / "preferences", Split.TRAIN, "preference pairs")
+    where = _catalog(corpus, catalog) if catalog or _has_catalog(corpus) else None
+    tasks = _tasks(corpus) if where else []
     base = _start(corpus, out, base, minutes, config.seed, observer)
+    from toolwise.pipelines.dev_attempts import DevAttempts, parted
+    from toolwise.pipelines.rollouts import Rollouts
     from toolwise.training.llm import dpo
 
-    path = corpus / "preferences"
-    train_rows = read_rows(_existing(path, Split.TRAIN, "preference pairs"), PreferencePair)
-    dev = path / f"{Split.DEV.value}.jsonl"
-    dev_rows = read_rows(dev, PreferencePair) if dev.exists() else iter(())
-    data = dpo.Preferences(tuple(train_rows), tuple(islice(dev_rows, config.dev_examples)), corpus.name)
-    return {**dpo.train_dpo(data, base, out, config, observer), "model": str(out), "base": base}
+    train = read_rows(pairs, PreferencePair)
+    dev = pairs.with_name(f"{Split.DEV.value}.jsonl")
+    dev_rows = tuple(islice(read_rows(dev, PreferencePair), config.dev_examples)) if dev.exists() else ()
+    if where is None or not config.dev_tasks:
+        done = dpo.train_dpo(dpo.Preferences(tuple(train), dev_rows, corpus.name), base, out, config, observer)
+        return {**done, "model": str(out), "base": base}
+    with Rollouts(tasks, where, world or WorldConfig()) as rollouts:
+        split = parted([task for task in tasks if rollouts.knows(task)], rollouts.tools, config.dev_tasks)
+        exam = DevAttempts(rollouts, split.dev) if split.dev else None
+        held = {task.key for task in split.held}
+        learnt = tuple(pair for pair in train if pair.task_key not in held)
+        done = dpo.train_dpo(dpo.Preferences(learnt, dev_rows, corpus.name, exam), base, out, config, observer)
+    return {**done, "dev_tasks": split.summary(), "model": str(out), "base": base}
 
 
 def train_grpo(  # noqa: PLR0913 - a verb takes what its command takes
@@ -97,27 +113,27 @@ def train_grpo(  # noqa: PLR0913 - a verb takes what its command takes
     """
     require_llm_training()
     corpus, base = _ready(corpus, out, base, resume=resume)
-    catalog = catalog or corpus.resolve().parent / CATALOG
-    if not (catalog / "index.json").is_file():
-        raise ConfigError(f"{catalog} holds no catalog, and attempts need the tasks' tools; give it with --catalog")
+    where = _catalog(corpus, catalog)
+    tasks = _tasks(corpus)
+    if not tasks:
+        raise DataError(f"{corpus} holds no {ACCEPTED_TASKS} with tasks to attempt; make it with `toolwise corpus`")
     base = _start(corpus, out, base, minutes, config.seed, observer)
+    from toolwise.pipelines.dev_attempts import DevAttempts, parted
     from toolwise.pipelines.rollouts import Rollouts
     from toolwise.training.llm import grpo
 
-    path = corpus / ACCEPTED_TASKS
-    if not path.exists():
-        raise DataError(f"{corpus} holds no {ACCEPTED_TASKS} with tasks to attempt; make it with `toolwise corpus`")
-    tasks = [task for task in read_tasks(path) if task.provenance.split is Split.TRAIN]
-    search = SearchConfig(max_steps=config.max_turns, budget=config.max_turns)
-    with Rollouts(tasks, catalog, world or WorldConfig(), search) as rollouts:
-        known = [task.key for task in tasks if rollouts.knows(task)]
-        if tasks and not known:
-            raise DataError(
-                f"{catalog} has none of the tools of these tasks; give the catalog that they were made from"
-            )
-        play = rollouts.player(config.max_turn_tokens, config.batch * config.accumulate)
-        done = grpo.train_grpo(grpo.Attempts(known, play, corpus.name), base, out, config, observer)
-    return {**done, "tasks_without_tools": len(tasks) - len(known), "model": str(out), "base": base}
+    with Rollouts(tasks, where, world or WorldConfig()) as rollouts:
+        known = [task for task in tasks if rollouts.knows(task)]
+        if not known:
+            raise DataError(f"{where} has none of the tools of these tasks; give the catalog that they were made from")
+        split = parted(known, rollouts.tools, config.dev_tasks)
+        exam = DevAttempts(rollouts, split.dev) if split.dev else None
+        search = SearchConfig(max_steps=config.max_turns, budget=config.max_turns)
+        play = rollouts.player(search, config.max_turn_tokens, config.batch * config.accumulate)
+        attempts = grpo.Attempts([task.key for task in split.train], play, corpus.name, exam)
+        done = grpo.train_grpo(attempts, base, out, config, observer)
+    counts = {"tasks_without_tools": len(tasks) - len(known), "dev_tasks": split.summary()}
+    return {**done, **counts, "model": str(out), "base": base}
 
 
 def train_scratch(
@@ -196,6 +212,27 @@ def _ready(corpus: Path, out: Path, base: str, *, resume: bool) -> tuple[Path, s
         base = str(folder)
     out.mkdir(parents=True, exist_ok=True)
     return corpus, base
+
+
+def _has_catalog(corpus: Path) -> bool:
+    """Whether the run that the corpus belongs to holds a catalog."""
+    return (corpus.resolve().parent / CATALOG / "index.json").is_file()
+
+
+def _catalog(corpus: Path, given: Path | None) -> Path:
+    """Where the tasks' tools are: as given, or beside the corpus. Raises ConfigError."""
+    found = given or corpus.resolve().parent / CATALOG
+    if not (found / "index.json").is_file():
+        raise ConfigError(f"{found} holds no catalog, and attempts need the tasks' tools; give it with --catalog")
+    return found
+
+
+def _tasks(corpus: Path) -> list[Task]:
+    """The tasks to learn from and to choose by; none where the corpus holds none."""
+    path = corpus / ACCEPTED_TASKS
+    if not path.exists():
+        return []
+    return [task for task in read_tasks(path) if task.provenance.split in (Split.TRAIN, Split.DEV)]
 
 
 def _start(corpus: Path, out: Path, base: str, minutes: float, seed: int, observer: Observer) -> str:

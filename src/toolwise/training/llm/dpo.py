@@ -20,6 +20,7 @@ from toolwise.training.llm.compact_dpo import own_trainer
 from toolwise.training.llm.data import STAGE, in_shown_order
 from toolwise.training.llm.finishing import Done, finish
 from toolwise.training.llm.masks import IGNORED, Row, TargetEncoder
+from toolwise.training.llm.selection import Exam, keep_best
 from toolwise.training.llm.settings import DpoConfig
 from toolwise.training.llm.speed import Speed
 from toolwise.types import ChatMessage, Json, PreferencePair
@@ -39,6 +40,8 @@ class Preferences:
     train: Sequence[PreferencePair]
     dev: Sequence[PreferencePair]
     name: str
+    exam: Exam | None = None
+    """Development tasks by which the weights to keep are chosen; without them it is the loss on `dev`."""
 
 
 @dataclass
@@ -128,7 +131,8 @@ def train_dpo(data: Preferences, base: str, out: Path, config: DpoConfig, observ
         rows = prepare_pairs(data.train, encoder, config.max_length)
         dev = prepare_pairs(data.dev, encoder, config.max_length)
         _require(rows, data.name)
-        trainer = _trainer(loaded, rows, dev, out, config, observer)
+        trainer = _trainer(loaded, (rows, dev), out, config, data.exam, observer)
+        keeper = keep_best(data.exam, trainer, loaded.tokenizer, out, (config.patience, observer))
         speed = Speed(trainer.model, engine.on_gpu())
         began = time.monotonic()
         checkpoint = engine.last_checkpoint(out)
@@ -147,6 +151,7 @@ def train_dpo(data: Preferences, base: str, out: Path, config: DpoConfig, observ
         "trainable_parameters": speed.trainable,
         "train": rows.summary(),
         "dev": dev.summary(),
+        "kept": keeper.restore() if keeper else None,
     }
     metrics = ("loss", "accuracy", "margin", "dev_loss", "dev_accuracy", "steps")
     splits = {"train": summary["train"], "dev": summary["dev"]}
@@ -161,8 +166,14 @@ def _require(rows: PreparedPairs, corpus: str) -> None:
 
 
 def _trainer(
-    base: Base, rows: PreparedPairs, dev: PreparedPairs, out: Path, config: DpoConfig, observer: Observer
+    base: Base,
+    pairs: tuple[PreparedPairs, PreparedPairs],
+    out: Path,
+    config: DpoConfig,
+    exam: Exam | None,
+    observer: Observer,
 ) -> Any:
+    """`pairs` for training and for development."""
     from trl.trainer.dpo_config import DPOConfig
     from trl.trainer.dpo_trainer import DPOTrainer
 
@@ -172,16 +183,19 @@ def _trainer(
         def _prepare_dataset(self, dataset: Any, *unused: Any, **more: Any) -> Any:
             return dataset
 
+    rows, dev = pairs
+    by_loss = bool(dev.prompts) and exam is None
     model = adapted(base, config.lora)
     compact = base.model.config.model_type == COMPACT
     rate = _LORA_RATE if config.lora else _COMPACT_RATE if compact else _RATE
     steps = engine.updates(config, len(rows.prompts))
     given = engine.arguments(config, out, steps, rate, dev=bool(dev.prompts))
-    watchers = engine.callbacks(config, observer, dev=bool(dev.prompts))
+    given |= {} if by_loss else {"load_best_model_at_end": False, "metric_for_best_model": None}
+    watchers = engine.callbacks(config, observer, dev=by_loss)
     if compact:
         pad = base.form.pad_id
         more = {"beta": config.beta, "sft_weight": config.sft_weight, "callbacks": watchers}
-        return own_trainer(model, pad, (rows, dev), given, more)
+        return own_trainer(model, pad, pairs, given, more)
     losses = {"sigmoid": 1.0} | ({"sft": config.sft_weight} if config.sft_weight else {})
     trainer = PairTrainer(
         model=model,

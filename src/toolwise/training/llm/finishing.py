@@ -38,6 +38,7 @@ def finish(trainer: Any, base: Base, out: Path, done: Done) -> Json:
     if not engine.is_main():
         return done.summary
     save_trained(out, base, trainer.accelerator.unwrap_model(trainer.model), merge=merge, state=state)
+    kept = {"weights": done.summary["kept"]["says"]} if done.summary.get("kept") else {}
     facts = ModelFacts(
         method=done.method,
         base=base.name,
@@ -45,7 +46,7 @@ def finish(trainer: Any, base: Base, out: Path, done: Done) -> Json:
         adapter=lora is not None and not merge,
         corpus=done.corpus,
         data=done.data,
-        metrics={name: done.summary[name] for name in done.metrics},
+        metrics={name: done.summary[name] for name in done.metrics} | kept,
         settings=done.config.model_dump(mode="json"),
     )
     write_model_card(out, facts)

@@ -19,6 +19,7 @@ from toolwise.training.llm.base import adapted, load_base
 from toolwise.training.llm.episodes import PlayerOf
 from toolwise.training.llm.finishing import Done, finish
 from toolwise.training.llm.rewards import RewardPart
+from toolwise.training.llm.selection import Exam, keep_best
 from toolwise.training.llm.settings import GrpoConfig
 from toolwise.training.llm.speed import Speed
 from toolwise.types import Json
@@ -40,6 +41,8 @@ class Attempts:
     play: PlayerOf
     name: str
     """The corpus's, as the card calls it."""
+    exam: Exam | None = None
+    """Development tasks by which the weights to keep are chosen; without them the last are kept."""
 
 
 def train_grpo(data: Attempts, base: str, out: Path, config: GrpoConfig, observer: Observer = silent) -> Json:
@@ -57,6 +60,7 @@ def train_grpo(data: Attempts, base: str, out: Path, config: GrpoConfig, observe
     with engine.quiet(), engine.memory_watched(config):
         loaded = load_base(base, config)
         trainer = _trainer(loaded, data, out, config, observer)
+        keeper = keep_best(data.exam, trainer, loaded.tokenizer, out, (config.patience, observer))
         speed = Speed(trainer.model, engine.on_gpu())
         began = time.monotonic()
         checkpoint = engine.last_checkpoint(out)
@@ -76,6 +80,7 @@ def train_grpo(data: Attempts, base: str, out: Path, config: GrpoConfig, observe
         "trainable_parameters": speed.trainable,
         "device": speed.device,
         "train": {"tasks": len(data.keys)},
+        "kept": keeper.restore() if keeper else None,
         "curve": curve,
     }
     metrics = ("first_reward", "reward", "steps", "seconds", "attempts")

@@ -85,7 +85,14 @@ class SftConfig(LlmTrainingConfig):
         return self
 
 
-class DpoConfig(LlmTrainingConfig):
+class AttemptingConfig(LlmTrainingConfig):
+    """What DPO and GRPO share: the weights that are kept are chosen by attempting development tasks."""
+
+    dev_tasks: int = Field(default=100, ge=0)
+    """The most that are attempted, before training and at each evaluation; training leaves out their toolsets."""
+
+
+class DpoConfig(AttemptingConfig):
     """Direct preference optimisation (Rafailov et al., 2305.18290) on failed siblings (TP-LLaMA, 2406.07115)."""
 
     beta: float = Field(default=0.1, gt=0)
@@ -97,7 +104,7 @@ class DpoConfig(LlmTrainingConfig):
     """
 
 
-class GrpoConfig(LlmTrainingConfig):
+class GrpoConfig(AttemptingConfig):
     """Group-relative policy optimisation (Shao et al., 2402.03300, section 4.1) on attempts in a world."""
 
     max_steps: int | None = Field(default=100, ge=1)
