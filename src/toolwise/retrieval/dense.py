@@ -12,7 +12,7 @@ import orjson
 from toolwise.errors import CatalogError, boundary
 from toolwise.retrieval.documents import Document
 from toolwise.retrieval.encoder import Encoder, Features, document_features, inverse_document_frequencies
-from toolwise.retrieval.ranking import Floats, PoolRetriever
+from toolwise.retrieval.ranking import Floats, PoolRetriever, inner_products
 
 
 class DenseRetriever(PoolRetriever):
@@ -48,8 +48,7 @@ class DenseRetriever(PoolRetriever):
 
     def scores(self, queries: Sequence[str]) -> Floats:
         """Cosines, queries by tools."""
-        product: Floats = self.encoder.encode_queries(queries, self._lexicon) @ self._vectors.T
-        return product
+        return inner_products(self.encoder.encode_queries(queries, self._lexicon), self._vectors)
 
     def save(self, folder: Path) -> None:
         """Write vectors, lexicon, tool ids and the encoder; the folder is made."""
@@ -64,7 +63,7 @@ class DenseRetriever(PoolRetriever):
         """Open a saved index, memory-mapped. Raises CatalogError if it cannot be read, ModelError for its encoder."""
         with boundary(CatalogError, f"cannot read the dense index in {folder}; rebuild the index"):
             encoder = Encoder.load(folder / "encoder")
-            vectors = np.load(folder / "vectors.npy", mmap_mode="r")
+            vectors = np.asarray(np.load(folder / "vectors.npy", mmap_mode="r"))
             lexicon = orjson.loads((folder / "lexicon.json").read_bytes())
             tools = orjson.loads((folder / "tools.json").read_bytes())
         return cls(tools, encoder, vectors, lexicon)

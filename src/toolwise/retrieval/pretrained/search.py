@@ -17,7 +17,7 @@ from toolwise.retrieval.documents import Document
 from toolwise.retrieval.pretrained.encoder import TextEncoder
 from toolwise.retrieval.pretrained.rendering import document_text
 from toolwise.retrieval.pretrained.store import VECTORS, StoreUpdate, update_vectors
-from toolwise.retrieval.ranking import Floats, PoolRetriever
+from toolwise.retrieval.ranking import Floats, PoolRetriever, inner_products
 
 EXACT_UP_TO = 100_000
 """Larger pools are searched by HNSW, where usearch is installed; a product over 100,000 vectors takes some 5 ms."""
@@ -59,7 +59,7 @@ class TextDenseRetriever(PoolRetriever):
             pool = orjson.loads((folder / _POOL).read_bytes())
             if pool["fingerprint"] != fingerprint:
                 return None
-            vectors: Floats = np.load(folder / VECTORS, mmap_mode="r")
+            vectors: Floats = np.asarray(np.load(folder / VECTORS, mmap_mode="r"))
         if len(vectors) != len(pool["tools"]):
             return None
         return cls(pool["tools"], encoder, vectors, _graph_over(vectors, folder, stale=False))
@@ -96,7 +96,7 @@ class TextDenseRetriever(PoolRetriever):
         encoded = self.encoder.encode_queries(queries)
         common = encoded @ self._mean
         if self._graph is None:
-            product: Floats = encoded @ self._vectors.T
+            product = inner_products(encoded, self._vectors)
             product -= common[:, None]
             product /= self._lengths
             return product
