@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from toolwise.cli import train_commands
-from toolwise.cli.answer_tree import render_answer
-from toolwise.cli.options import AsJson, CatalogPath, Seed, World
+from toolwise.cli import ask_commands, train_commands
+from toolwise.cli.options import AsJson, CatalogPath, Seed
 from toolwise.cli.output import emit
 from toolwise.cli.progress import ProgressView
 from toolwise.types import Json
@@ -24,7 +23,7 @@ def register(app: typer.Typer) -> None:
     group.command("retriever")(train_retriever)
     app.add_typer(group, name="train")
     app.command("retrieve")(retrieve)
-    app.command("ask")(ask)
+    ask_commands.register(app)
 
 
 def train_retriever(
@@ -72,33 +71,6 @@ def retrieve(
     with ProgressView() as view:
         document = find_tools(query, catalog, k, retriever, view)
     emit(document, as_json, _render_hits)
-
-
-def ask(
-    instruction: Annotated[str, typer.Argument(help="What you want done, with every value that it needs.")],
-    catalog: CatalogPath,
-    model: Annotated[
-        Path, typer.Option("--model", help="A folder made by `toolwise train sft`, or any model of transformers' form.")
-    ],
-    k: Annotated[int, typer.Option("-k", min=1, help="How many tools to retrieve and offer.")] = 4,
-    retriever: Annotated[
-        str,
-        typer.Option("--retriever", help="bm25, dense or fusion of the index, by default its best; or a folder."),
-    ] = "auto",
-    strategy: Annotated[str, typer.Option("--strategy", help="react or dfsdt.")] = "dfsdt",
-    world: World = None,
-    as_json: AsJson = False,
-) -> None:
-    """Retrieve tools for an instruction, search with a model in a world, and answer."""
-    from toolwise.pipelines.ask import answer
-    from toolwise.pipelines.worlds import world_config
-
-    chosen = world_config(world) if world else None
-    with ProgressView() as view:
-        document = answer(
-            instruction, catalog, model, k=k, retriever=retriever, strategy=strategy, world=chosen, observer=view
-        )
-    emit(document, as_json, render_answer)
 
 
 def _render_retriever(document: Json) -> str:

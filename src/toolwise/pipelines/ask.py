@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from toolwise.catalog import open_catalog
@@ -38,31 +39,39 @@ def answer(  # noqa: PLR0913 - a verb takes what its command takes
         raise ConfigError("the instruction is empty; say what you want done")
     config = SearchConfig(strategy=parse_strategy(strategy))
     if not model.is_dir():
-        raise DataError(f"there is no model in {model}; give a folder that `toolwise train sft` made")
+        raise DataError(
+            f"there is no model in {model}; give a folder that `toolwise train sft` made, or --base-url"
+        )
     tools = open_catalog(catalog)
     began = time.perf_counter()
     hits = find_tools(instruction, catalog, k, retriever, observer)["hits"]
     found = time.perf_counter()
     policy = model_policy(model)
     loaded = time.perf_counter()
-    candidates = tuple(hit["tool"] for hit in hits)
-    task = Task(instruction=instruction, candidates=candidates, relevant=()).with_key()
+    task = asked_task(instruction, hits)
 
     async def attempt() -> Trajectory:
         async with opened_world(world or WorldConfig(), tools) as opened:
             return await search(task, policy, opened, tools, config)
 
     trajectory = asyncio.run(attempt())
+    seconds = {"retrieval": found - began, "loading": loaded - found, "search": time.perf_counter() - loaded}
+    return answer_document(hits, trajectory, seconds)
+
+
+def asked_task(instruction: str, hits: Sequence[Json]) -> Task:
+    """The task of answering an instruction with the tools that were found for it."""
+    return Task(instruction=instruction, candidates=tuple(hit["tool"] for hit in hits), relevant=()).with_key()
+
+
+def answer_document(hits: Sequence[Json], trajectory: Trajectory, seconds: Mapping[str, float]) -> dict[str, Json]:
+    """What `ask` shows of a search."""
     return {
-        "instruction": instruction,
-        "candidates": hits,
+        "instruction": trajectory.nodes[0].message.content,
+        "candidates": list(hits),
         "answer": trajectory.answer,
         "model_calls": trajectory.model_calls,
-        "seconds": {
-            "retrieval": round(found - began, 3),
-            "loading": round(loaded - found, 3),
-            "search": round(time.perf_counter() - loaded, 3),
-        },
+        "seconds": {name: round(taken, 3) for name, taken in seconds.items()},
         "tree": [_line(trajectory, index) for index in range(len(trajectory.nodes))],
         "trajectory": trajectory.model_dump(mode="json"),
     }
