@@ -59,7 +59,7 @@ def generalisation(
     from toolwise.pipelines.reproduce.generalisation import generalisation_experiment, reproduce_generalisation
 
     config = generalisation_experiment(quick)
-    config = config.model_copy(update={"per_setting": tasks}) if tasks else config
+    config = config.of_each(tasks) if tasks else config
     with ProgressView() as view:
         document = reproduce_generalisation(
             config, out, command=command_line(), run=run, catalog=catalog, workers=workers, observer=view

@@ -274,14 +274,15 @@ def _strategies(plan: EvaluationPlan, agent: Agent) -> tuple[Strategy, ...]:
 def _jobs(
     plan: EvaluationPlan, offers: Mapping[str, Sequence[Task]], catalog: Path, world: WorldConfig
 ) -> Iterator[AttemptJob]:
-    """All that runs in processes of our own; models first, so that no process is left alone at the end."""
+    """All that runs in processes of our own: models and long tasks first, so that none is left alone at the end."""
     conditions = plan.conditions
     agents = [agent for agent in plan.everyone if agent.policy != LLM]
     for agent in sorted(agents, key=lambda agent: agent.folder is None):
         for label, tasks in offers.items():
+            parts = sorted(job_parts(tasks), key=lambda part: -sum(len(task.relevant) for task in part[1]))
             for rate in conditions.transient:
                 for repeat in range(conditions.repeats):
-                    for start, part in job_parts(tasks):
+                    for start, part in parts:
                         yield AttemptJob(
                             agent,
                             label,

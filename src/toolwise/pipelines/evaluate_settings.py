@@ -104,7 +104,7 @@ def write_part(job: SettingJob) -> Json:
 def make_settings(  # noqa: PLR0913 - a verb takes what its command takes
     source: Path,
     out: Path,
-    per_setting: int,
+    per_setting: int | Mapping[str, int],
     *,
     homes: Mapping[str, Home] | None = None,
     seed: int = 0,
@@ -114,24 +114,26 @@ def make_settings(  # noqa: PLR0913 - a verb takes what its command takes
 ) -> Json:
     """Write up to `per_setting` tasks of each setting into `out`, as `toolwise tasks` writes them.
 
-    `homes` are settings of one's own, name -> (split, kind). Raises DataError, CatalogError, RunError.
+    `per_setting` may be a number for each setting by its name; `homes` are settings of one's own, name -> (split,
+    kind). Raises DataError, CatalogError, RunError.
     """
     opened = open_settings_source(source, seed)
     wanted = homes or {setting.value: home for setting, home in HOME.items()}
     settings = {
         "verb": "evaluate settings",
         "source": str(source.resolve()),
-        "per_setting": per_setting,
+        "per_setting": per_setting if isinstance(per_setting, int) else dict(per_setting),
         "seed": seed,
         "homes": {name: [split.value, kind.value] for name, (split, kind) in wanted.items()},
     }
+    counts = {name: per_setting if isinstance(per_setting, int) else per_setting[name] for name in wanted}
     with RunFolder(out, settings, resume=resume) as folder:
         context = Context(folder, workers, observer)
-        return context.stage(STAGE, partial(_make, context, opened, wanted, per_setting, seed))
+        return context.stage(STAGE, partial(_make, context, opened, wanted, counts, seed))
 
 
-def _make(context: Context, source: Source, homes: Mapping[str, Home], per_setting: int, seed: int) -> Json:
-    jobs = {job.key: job for home in homes.values() for job in _jobs(source, home, per_setting, seed)}
+def _make(context: Context, source: Source, homes: Mapping[str, Home], counts: Mapping[str, int], seed: int) -> Json:
+    jobs = {job.key: job for name, home in homes.items() for job in _jobs(source, home, counts[name], seed)}
     rows = context.run.rows(STAGE)
     run_shards(rows, jobs, write_part, stage=STAGE, workers=context.processes, observer=context.observer)
     tools = open_catalog(source.catalog)
@@ -147,7 +149,7 @@ def _make(context: Context, source: Source, homes: Mapping[str, Home], per_setti
     chosen: dict[str, list[Task]] = {}
     for name, home in homes.items():
         kept = list(_unleaked(found.get(home, ()), trained.guard, tools, dropped.setdefault(home, Counter())))
-        chosen[name] = _spread(kept, per_setting)
+        chosen[name] = _spread(kept, counts[name])
     count = write_rows(context.path("tasks.jsonl"), (task for tasks in chosen.values() for task in tasks))
     summary = {
         "tasks": count,

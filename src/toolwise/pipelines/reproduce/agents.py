@@ -33,14 +33,24 @@ class SearchExperiment(Config):
 class GeneralisationExperiment(Config):
     """The six settings, by a trained and an untrained model."""
 
-    per_setting: int = Field(ge=1)
-    untrained_per_setting: int = Field(ge=1)
-    """Of the same tasks: an untrained model writes long turns and solves nothing, which few tasks show."""
+    per_unseen: int = Field(ge=1)
+    """Tasks of each setting of unseen toolsets, spread over as many toolsets as there are: these decide most claims."""
+    per_known: int = Field(ge=1)
+    """Tasks of each setting of known toolsets."""
+    per_retrieved: int = Field(ge=1)
+    """Tasks of each setting that are attempted with retrieved candidates, too."""
+    per_untrained: int = Field(ge=1)
+    """Tasks of each setting for the untrained model: it writes long turns and solves nothing, which few tasks show."""
     retrieved: int = Field(default=5, ge=1)
     """Tools that the retriever offers, from the whole catalog (ToolLLM: 5)."""
     conditions: Conditions
     model: ModelRecipe
     data_seed: int = 0
+
+    def of_each(self, count: int) -> GeneralisationExperiment:
+        """The same with so many tasks of every setting, and no more by anyone."""
+        fewer = {name: min(count, getattr(self, name)) for name in ("per_retrieved", "per_untrained")}
+        return self.model_copy(update={"per_unseen": count, "per_known": count, **fewer})
 
 
 _SEARCHES = (Strategy.REACT, Strategy.REACT_N, Strategy.DFSDT)
@@ -48,23 +58,27 @@ _REFUSED = (0.0, 0.1, 0.3)
 
 
 def search_experiment(quick: bool) -> SearchExperiment:
-    """For some minutes on four cores, or for an hour."""
+    """For some minutes on four cores, or for hours.
+
+    Quick: with fewer than 73 toolsets, two strategies that pass the same tasks are not told to be within 5 points.
+    """
     conditions = Conditions(strategies=_SEARCHES, transient=_REFUSED)
-    return SearchExperiment(per_kind=24 if quick else 200, conditions=conditions, model=_recipe(quick))
+    return SearchExperiment(per_kind=36 if quick else 200, conditions=conditions, model=_recipe(quick))
 
 
 def generalisation_experiment(quick: bool) -> GeneralisationExperiment:
-    """For some minutes on four cores, or for an hour."""
-    conditions = Conditions(strategies=(Strategy.REACT, Strategy.DFSDT))
+    """For some minutes on four cores, or for hours."""
     return GeneralisationExperiment(
-        per_setting=20 if quick else 150,
-        untrained_per_setting=10 if quick else 50,
-        conditions=conditions,
+        per_unseen=80 if quick else 250,
+        per_known=40 if quick else 250,
+        per_retrieved=20 if quick else 100,
+        per_untrained=20 if quick else 50,
+        conditions=Conditions(strategies=(Strategy.REACT, Strategy.DFSDT)),
         model=_recipe(quick),
     )
 
 
 def _recipe(quick: bool) -> ModelRecipe:
     if quick:
-        return ModelRecipe(minutes=4.0, tasks=5000, retriever_minutes=0.5)
+        return ModelRecipe(minutes=6.5, tasks=8000, retriever_minutes=1.0)
     return ModelRecipe(minutes=30.0, tasks=12_000, retriever_minutes=2.0)

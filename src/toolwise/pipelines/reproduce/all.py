@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolwise.errors import ConfigError, ToolwiseError
+from toolwise.files import read_json
 from toolwise.pipelines.context import Context
 from toolwise.pipelines.meter import Stopwatch
 from toolwise.pipelines.reproduce.embedded import CATALOG_FOLDER, catalog_of
-from toolwise.pipelines.reproduce.findings_page import hardware, table, write_findings
+from toolwise.pipelines.reproduce.findings_page import REPORT_FILE, hardware, table, write_findings
 from toolwise.ports import Observer, silent
 from toolwise.store import RunFolder
 from toolwise.types import Json
@@ -76,10 +77,10 @@ def _module(name: str) -> str:
 
 
 _REGISTRY: dict[str, Callable[[Request], Json]] = {
-    "search": _by_convention("search", with_run=True),
+    "retrieval": _by_convention("retrieval"),  # first: its encoder serves the next two
     "generalisation": _by_convention("generalisation", with_run=True),
+    "search": _by_convention("search", with_run=True),
     "diversity": _by_convention("diversity"),
-    "retrieval": _by_convention("retrieval"),
     "metatasks": _metatasks,
 }
 EXPERIMENTS = tuple(name for name in _REGISTRY if importlib.util.find_spec(_module(name)))
@@ -99,9 +100,9 @@ def reproduce_all(  # noqa: PLR0913 - a verb takes what its command takes
 ) -> Json:
     """Run the experiments into folders of their own within `out`; one that fails does not stop the others.
 
-    Writes `report.json` and `findings.md`. The same command goes on where it was stopped: experiments that are
-    finished answer from their rows. With a finished `run` its model acts and, without a `catalog`, its catalog is
-    taken. Raises ConfigError, CatalogError, RunError.
+    Writes `report.json` and `findings.md`, again after each experiment. The same command goes on where it was stopped:
+    experiments that are finished answer from their rows. With a finished `run` its model acts and, without a
+    `catalog`, its catalog is taken. Raises ConfigError, CatalogError, RunError.
     """
     unknown = next((name for name in only if name not in EXPERIMENTS), None)
     if unknown is not None:
@@ -112,8 +113,10 @@ def reproduce_all(  # noqa: PLR0913 - a verb takes what its command takes
     settings["run"] = None if run is None else str(run.resolve())
     done: dict[str, Json] = {}
     failed: dict[str, str] = {}
+    report: dict[str, Json] = {}
     with RunFolder(out, settings, resume=True) as folder:
         source = catalog_of(Context(folder, workers, observer), catalog)
+        spent = _spent(out)
         for name in [name for name in EXPERIMENTS if not only or name in only]:
             watch = Stopwatch()
             request = Request(out / name, quick, _own(command, name, out), source, run, workers, observer)
@@ -124,11 +127,17 @@ def reproduce_all(  # noqa: PLR0913 - a verb takes what its command takes
             except Exception as error:  # a defect in one experiment must not cost the others' hours
                 failed[name] = f"{type(error).__name__}: {error}"
             else:
-                done[name] = {"folder": name, "seconds": round(watch.seconds, 1), "findings": document["findings"]}
+                done[name] = {"folder": name, "findings": document["findings"]}
                 failed |= {f"{name}: {what}": why for what, why in document.get("failed", {}).items()}
-    report = _report(done, failed, command)
-    write_findings(out, NAME, report, _page(report), {})
+            spent[name] = round(spent.get(name, 0.0) + watch.seconds, 1)
+            report = _report(done, failed, spent, command)
+            write_findings(out, NAME, report, _page(report), {})
     return report
+
+
+def _spent(out: Path) -> dict[str, float]:
+    """Seconds that the experiments took before this one was stopped."""
+    return dict(read_json(out / REPORT_FILE)["seconds"]) if (out / REPORT_FILE).is_file() else {}
 
 
 def _own(command: str, name: str, out: Path) -> str:
@@ -137,27 +146,30 @@ def _own(command: str, name: str, out: Path) -> str:
     return f"{first} reproduce {name}{rest} (within {out})" if separator else command
 
 
-def _report(done: dict[str, Json], failed: dict[str, str], command: str) -> dict[str, Json]:
+def _report(done: dict[str, Json], failed: dict[str, str], spent: dict[str, float], command: str) -> dict[str, Json]:
     return {
         "command": command,
         "findings": [{"experiment": name, **finding} for name, of in done.items() for finding in of["findings"]],
         "experiments": {
-            name: {"folder": of["folder"], "seconds": of["seconds"], "findings": len(of["findings"])}
+            name: {"folder": of["folder"], "seconds": spent[name], "findings": len(of["findings"])}
             for name, of in done.items()
         },
+        "seconds": spent,
         "failed": failed,
         "hardware": hardware(),
     }
 
 
 def _page(report: Json) -> str:
-    seconds = sum(of["seconds"] for of in report["experiments"].values())
+    minutes = {name: seconds / 60 for name, seconds in report["seconds"].items()}
     lines = [
         "# Published findings, measured here",
         "",
         f"`{report['command']}`",
         "",
-        f"{seconds / 60:.0f} minutes ({report['hardware']['system']} {report['hardware']['machine']}).",
+        f"{sum(minutes.values()):.0f} minutes on {report['hardware']['processors']} processors "
+        f"({report['hardware']['system']} {report['hardware']['machine']}): "
+        f"{', '.join(f'{name} {spent:.1f}' for name, spent in minutes.items())}.",
         "",
     ]
     lines += table(

@@ -81,7 +81,7 @@ def train_and_score(cell: Cell) -> Json:
 def _scores(model: Path, data: WorldData) -> dict[str, Json]:
     from toolwise.llm.local import LocalModel
 
-    actor = ModelActor(LocalModel(model, batch=64))
+    actor = ModelActor(LocalModel(model, batch=256))
     questions = data.questions()
     subjects = data.subjects()
     answers: dict[str, list[bool]] = defaultdict(list)

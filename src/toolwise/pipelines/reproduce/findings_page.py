@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolwise.files import write_atomic, write_json
+from toolwise.pipelines.parallel import default_workers
 from toolwise.types import Json
 
 REPORT_FILE = "report.json"
@@ -52,7 +53,12 @@ def findings_table(findings: Sequence[Json]) -> list[str]:
 
 def hardware() -> Json:
     """What the figures were measured on."""
-    return {"machine": platform.machine(), "system": platform.system(), "python": platform.python_version()}
+    return {
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "processors": default_workers(),
+    }
 
 
 def findings_page(title: str, question: str, facts: str, report: Json, sections: Sequence[Section]) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from toolwise.corpus import read_rows, write_rows
+from toolwise.files import read_json, write_json
 from toolwise.metatasks import (
     SIX,
     Goals,
@@ -18,10 +19,10 @@ from toolwise.metatasks import (
     SolutionConfig,
     Tally,
     generate,
-    joined,
-    one_conversation,
+    metatask_conversation,
     solutions,
 )
+from toolwise.models.chat import render
 from toolwise.pipelines.assemble import goal_subject, require_training
 from toolwise.pipelines.mixing import Counted
 from toolwise.pipelines.reproduce.settings import MetaTaskExperiment, WorldSizes
@@ -39,7 +40,7 @@ _ANY = 40
 _PER_INSTANCE = 20
 """Meta-tasks from one start: few, so that there are many starts."""
 _SOLUTIONS, _METATASKS, _QUESTIONS = "solutions.jsonl", "metatasks.jsonl", "questions.jsonl"
-_TOKENIZER = "tokenizer"
+_TOKENIZER, _COUNTS = "tokenizer", "tokens.json"
 
 
 class ToolTable:
@@ -52,13 +53,11 @@ class ToolTable:
         return self._tools[tool_id]
 
 
-T = TypeVar("T")
+def _text(example: SFTExample) -> str:
+    """A conversation as it is read."""
+    from toolwise.training.batching import in_schema_order
 
-
-def _parts(items: list[T], size: int) -> Iterator[list[T]]:
-    """So many at a time, and what is left."""
-    for first in range(0, len(items), size):
-        yield items[first : first + size]
+    return "".join(segment.text for segment in render(in_schema_order(example), example.tools))
 
 
 @dataclass(frozen=True)
@@ -86,20 +85,22 @@ class WorldData:
     def prepare(self) -> Json:
         """Make everything and write it; the summary has counts."""
         require_training("the experiment")
+        from toolwise.models.tokenizer import train_tokenizer
         from toolwise.training.batching import count_tokens
-        from toolwise.training.sft import corpus_tokenizer
 
         subjects = self.subjects()
         solved = asyncio.run(self._solutions(subjects))
         asked, held = asyncio.run(self._questions(subjects))
         table = ToolTable(subjects)
-        conversations = [joined(part, table) for part in self._grouped(asked)]
-        tokenizer = corpus_tokenizer([*solved, *conversations[::2]], self.config.vocabulary)
+        conversations = [metatask_conversation(example, table) for example in asked]
+        read = [*solved, *conversations[: 4 * len(solved)], *conversations[-4 * len(solved) :]]
+        tokenizer = train_tokenizer(map(_text, read), self.config.vocabulary)
         tokenizer.save_pretrained(self.folder / _TOKENIZER)
-        write_rows(self.folder / _SOLUTIONS, solved)
-        write_rows(self.folder / _METATASKS, asked)
-        write_rows(self.folder / _QUESTIONS, held)
         counts = {"solutions": count_tokens(solved, tokenizer), "metatasks": count_tokens(conversations, tokenizer)}
+        write_rows(self.folder / _SOLUTIONS, solved)
+        write_rows(self.folder / _METATASKS, conversations)
+        write_rows(self.folder / _QUESTIONS, held)
+        write_json(self.folder / _COUNTS, {**counts, "kinds": [example.kind.value for example in asked]})
         return {
             "solutions": len(solved),
             "solution_tokens": sum(counts["solutions"]),
@@ -110,24 +111,30 @@ class WorldData:
         }
 
     def _shares(self, total: int, parts: int) -> list[int]:
-        """The plain tools' share, the rest evenly."""
+        """The plain tools' share, the rest as evenly as whole examples allow."""
         if parts == 1:
             return [total]
         plain = round(total * self.config.plain)
-        return [plain, *([(total - plain) // (parts - 1)] * (parts - 1))]
+        each, over = divmod(total - plain, parts - 1)
+        return [plain, *(each + (place < over) for place in range(parts - 1))]
 
     async def _solutions(self, subjects: Sequence[tuple[Goals, Sequence[Tool]]]) -> list[SFTExample]:
         found: list[SFTExample] = []
         for place, count in enumerate(self._shares(self.config.solutions, len(subjects))):
             subject, tools = subjects[place]
             made = self._solution_config(f"{place}", self.sizes.longest)
-            solved = [s.example async for s in solutions(subject, tools, count, made, (Split.TRAIN,))]
-            found += [one_conversation(part) for part in _parts(solved, self.sizes.together)]
+            found += [s.example async for s in solutions(subject, tools, count, made, (Split.TRAIN,))]
         return found
 
     def _solution_config(self, what: str, longest: int) -> SolutionConfig:
         seed = random.Random(f"{self.config.data_seed}:{self.world}:{what}").randrange(1 << 30)
-        return SolutionConfig(seed=seed, calls_per_turn=self.config.calls_per_turn, longest=longest)
+        return SolutionConfig(
+            seed=seed,
+            calls_per_turn=self.config.calls_per_turn,
+            longest=longest,
+            states=self.config.states,
+            closing=False,
+        )
 
     async def _questions(
         self, subjects: Sequence[tuple[Goals, Sequence[Tool]]]
@@ -178,25 +185,13 @@ class WorldData:
 
     def pools(self, left_out: MetaTaskKind | None) -> tuple[list[Counted], list[Counted]]:
         """Training solutions and meta-tasks with their tokens; one meta-task may be left out."""
-        from toolwise.training.batching import count_tokens
-
-        table, tokenizer = ToolTable(self.subjects()), self.tokenizer()
-        solved = list(read_rows(self.folder / _SOLUTIONS, SFTExample))
-        kept = [one for one in read_rows(self.folder / _METATASKS, MetaTaskExample) if one.kind is not left_out]
-        asked = [joined(part, table) for part in self._grouped(kept)]
-        return tuple(  # type: ignore[return-value]
-            [Counted(example, tokens) for example, tokens in zip(part, count_tokens(part, tokenizer), strict=True)]
-            for part in (solved, asked)
+        counts = read_json(self.folder / _COUNTS)
+        solved = read_rows(self.folder / _SOLUTIONS, SFTExample)
+        asked = zip(read_rows(self.folder / _METATASKS, SFTExample), counts["metatasks"], counts["kinds"], strict=True)
+        return (
+            [Counted(example, tokens) for example, tokens in zip(solved, counts["solutions"], strict=True)],
+            [Counted(example, tokens) for example, tokens, kind in asked if left_out is None or kind != left_out.value],
         )
-
-    def _grouped(self, asked: Sequence[MetaTaskExample]) -> Iterator[list[MetaTaskExample]]:
-        """Questions about the same tools, `together` at a time."""
-        by_tools: dict[tuple[str, ...], list[MetaTaskExample]] = {}
-        for example in asked:
-            by_tools.setdefault(tuple(example.tools), []).append(example)
-        for group in by_tools.values():
-            random.Random(f"together:{group[0].key}").shuffle(group)
-            yield from _parts(group, self.sizes.together)
 
     def questions(self) -> list[MetaTaskExample]:
         """The held-out questions."""

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from toolwise.pipelines.evaluate_cells import Agent, Cell
 from toolwise.pipelines.evaluate_run import EvaluationPlan, evaluate_run
 from toolwise.pipelines.evaluate_settings import Home, make_settings
 from toolwise.pipelines.reproduce.agents import SearchExperiment, search_experiment
-from toolwise.pipelines.reproduce.findings import Finding, as_rows, conclude, points
-from toolwise.pipelines.reproduce.findings_page import Section, findings_page, hardware, plot, table, write_findings
-from toolwise.pipelines.reproduce.findings_page import cell as shown
-from toolwise.pipelines.reproduce.outcomes import MARGIN, Outcomes, paired, read_outcomes, rows_of
-from toolwise.pipelines.reproduce.plots import PALETTE, Dot, dot_plot
+from toolwise.pipelines.reproduce.board import (
+    BASELINES,
+    NAMES,
+    TRAINED,
+    Board,
+    agent_name,
+    leak_lines,
+    model_facts,
+)
+from toolwise.pipelines.reproduce.findings import Finding, conclude, points
+from toolwise.pipelines.reproduce.findings_page import Section, findings_page, plot, table, write_findings
+from toolwise.pipelines.reproduce.outcomes import MARGIN, paired
+from toolwise.pipelines.reproduce.plots import PALETTE, dot_plot
 from toolwise.pipelines.reproduce.trained import TrainedRun, trained_for
 from toolwise.ports import Observer, silent
 from toolwise.search import Strategy
@@ -22,7 +29,6 @@ from toolwise.types import Json, Split, TaskKind
 __all__ = ["attempt_searches", "reproduce_search", "search_experiment"]
 
 NAME = "search"
-TRAINED = "trained"
 PLOT_FILE = "search.svg"
 KINDS: dict[str, Home] = {kind.value: (Split.UNSEEN_TOOLSET, kind) for kind in TaskKind}
 GROUPS = {
@@ -37,7 +43,6 @@ _CLAIMS = (
     (Strategy.REACT_N, Strategy.REACT, "+9.2 points (44.5% against 35.3%)"),
 )
 """ToolLLM, table 3, ChatGPT, the average of I1 to I3."""
-_NAMES = {Strategy.REACT: "ReAct", Strategy.REACT_N: "ReAct@N", Strategy.DFSDT: "DFSDT"}
 
 
 def attempt_searches(
@@ -69,97 +74,54 @@ def reproduce_search(
     """
     trained = trained_for(out, run, config.model, catalog=catalog, workers=workers, observer=observer)
     evaluated = attempt_searches(config, trained, out, workers, observer)
-    cells = {
-        cell: read_outcomes(out / "evaluation", cell.name)
-        for cell in (
-            *(Cell(TRAINED, s, transient=rate) for rate in config.conditions.transient for s in _NAMES),
-            *(
-                Cell(name, Strategy.REACT, transient=rate)
-                for rate in config.conditions.transient
-                for name in ("nearest_tool", "null")
-            ),
-        )
-    }
-    report: dict[str, Json] = {
-        "command": command,
-        "settings": config.model_dump(mode="json"),
-        "model": trained.about,
-        "budget": config.conditions.limits,
-        "leaks": evaluated.get("leaks", {}),
-        "rows": list(rows_of({cell.name: found for cell, found in cells.items()}, tuple(GROUPS))),
-        "findings": as_rows(_findings(config, cells)),
-        "failed": evaluated["failed"],
-        "hardware": hardware(),
-    }
-    write_findings(out, NAME, report, _page(report, cells, config), {PLOT_FILE: _plot(report, cells)})
+    rates = config.conditions.transient
+    cells = [Cell(TRAINED, strategy, transient=rate) for rate in rates for strategy in NAMES]
+    cells += [Cell(name, Strategy.REACT, transient=rate) for rate in rates for name in BASELINES]
+    board = Board.read(((cell, out / "evaluation") for cell in cells), tuple(GROUPS))
+    report = board.report(command, config, trained, (evaluated,), _findings(config, board))
+    report["budget"] = config.conditions.limits
+    write_findings(out, NAME, report, _page(report, board, config), {PLOT_FILE: _plot(board)})
     return report
 
 
-def _findings(config: SearchExperiment, cells: Mapping[Cell, Outcomes]) -> list[Finding]:
+def _findings(config: SearchExperiment, board: Board) -> list[Finding]:
     found = []
     for rate in config.conditions.transient:
         for better, worse, claimed in _CLAIMS:
-            left, right = (cells[Cell(TRAINED, strategy, transient=rate)] for strategy in (better, worse))
+            left, right = (board.cells[Cell(TRAINED, strategy, transient=rate)] for strategy in (better, worse))
             difference = paired(left, right)
             refused = f", {rate:.0%} of the calls refused" if rate else ""
-            claim = f"{_NAMES[better]} passes at least {MARGIN * 100:.0f} points more than {_NAMES[worse]}{refused}"
+            claim = f"{NAMES[better]} passes at least {MARGIN * 100:.0f} points more than {NAMES[worse]}{refused}"
             published = claimed if not rate else "not measured there"
-            found.append(
-                Finding(
-                    claim=claim, claimed=published, measured=points(difference), verdict=conclude(difference, MARGIN)
-                )
-            )
+            verdict = conclude(difference, MARGIN)
+            found.append(Finding(claim=claim, claimed=published, measured=points(difference), verdict=verdict))
     return found
 
 
 def _label(cell: Cell) -> str:
-    return _NAMES[cell.strategy] if cell.agent == TRAINED else cell.agent.replace("_", " ")
+    return NAMES[cell.strategy] if cell.agent == TRAINED else agent_name(cell)
 
 
-def _plot(report: Json, cells: Mapping[Cell, Outcomes]) -> str:
-    by_name = {cell.name: cell for cell in cells}
-    dots = []
-    for row in report["rows"]:
-        cell = by_name[row["cell"]]
-        if row["group"] == "all" and row["n"]:
-            colour = PALETTE[list(_NAMES).index(cell.strategy)] if cell.agent == TRAINED else PALETTE[-1]
-            panel = f"{cell.transient:.0%} of the calls refused"
-            dots.append(Dot(panel, _label(cell), row["value"], row["low"], row["high"], colour))
-    return dot_plot("Tasks passed, with 95% intervals", dots)
+def _plot(board: Board) -> str:
+    def look(cell: Cell, group: str) -> tuple[str, str, str]:
+        colour = PALETTE[list(NAMES).index(cell.strategy)] if cell.agent == TRAINED else PALETTE[-1]
+        return f"{cell.transient:.0%} of the calls refused", _label(cell), colour
+
+    return dot_plot("Tasks passed, with 95% intervals", board.dots(("all",), look))
 
 
-def _page(report: Json, cells: Mapping[Cell, Outcomes], config: SearchExperiment) -> str:
-    by_cell: dict[str, dict[str, Json]] = {}
-    for row in report["rows"]:
-        by_cell.setdefault(row["cell"], {})[row["group"]] = row
-    lines = []
-    for cell in cells:
-        found = by_cell[cell.name]
-        calls = found["all"]["model_calls"]
-        lines.append(
-            [f"{cell.transient:.0%}", _label(cell), *(shown(found[group]) for group in (*GROUPS, "all")),
-             "-" if calls is None else f"{calls:.2f}"]
-        )  # fmt: skip
+def _page(report: Json, board: Board, config: SearchExperiment) -> str:
+    def calls(row: Json) -> str:
+        return "-" if row["model_calls"] is None else f"{row['model_calls']:.2f}"
+
+    lines = board.lines(lambda cell: [f"{cell.transient:.0%}", _label(cell)], calls)
     differences = [
-        [f"{rate:.0%}", f"{_NAMES[better]} less {_NAMES[worse]}",
-         *(points(paired(cells[Cell(TRAINED, better, transient=rate)],
-                         cells[Cell(TRAINED, worse, transient=rate)], (group,))) for group in GROUPS)]
+        [f"{rate:.0%}", f"{NAMES[better]} less {NAMES[worse]}",
+         *(points(paired(board.cells[Cell(TRAINED, better, transient=rate)],
+                         board.cells[Cell(TRAINED, worse, transient=rate)], (group,))) for group in GROUPS)]
         for rate in config.conditions.transient
         for better, worse, _ in _CLAIMS
     ]  # fmt: skip
-    limits, model = report["budget"], report["model"]
-    tasks = {row["group"]: row["n"] for row in report["rows"]}
-    facts = (
-        f"A model of {model['parameters']:,} parameters, trained from nothing, attempts "
-        f"{sum(tasks[group] for group in GROUPS)} tasks of toolsets that it has never seen "
-        f"({', '.join(f'{tasks[group]} {kind}' for group, kind in GROUPS.items())}). Every strategy may make "
-        f"{limits['model_calls']} model calls on a task, in branches of at most {limits['max_steps']} steps; DFSDT has "
-        f"a width of {limits['width']}, ReAct@N up to {limits['attempts']} chains. Turns are greedy; where ReAct@N "
-        f"asks again in the same situation, the turn is drawn at temperature {limits['redraw_temperature']:g}. "
-        "A refused call is not made (408, 429, 5xx) and may succeed when it is made again; the chances are the "
-        "same for all strategies. A task passes if the verification accepts the answering branch: calls, final "
-        "state and facts, replayed. Intervals are 95%, bootstrapped over toolsets; differences are paired by task."
-    )
     kinds = list(GROUPS.values())
     sections = [
         Section("Plot", plot("Tasks passed by strategy and rate of refusals", PLOT_FILE)),
@@ -168,13 +130,19 @@ def _page(report: Json, cells: Mapping[Cell, Outcomes], config: SearchExperiment
         Section("Leaks", leak_lines(report["leaks"])),
     ]
     question = "Does searching a tree of steps solve more tasks than one chain of steps, or than several chains?"
-    return findings_page("Search", question, facts, report, sections)
+    return findings_page("Search", question, _facts(report), report, sections)
 
 
-def leak_lines(leaks: Json) -> list[str]:
-    """What the tasks of each setting share with training."""
-    names = ("tasks", "toolsets", "toolsets_in_training", "categories_in_training", "tools_in_training",
-             "tasks_in_training")  # fmt: skip
-    head = ["", *(name.replace("_", " ") for name in names), "as it should be"]
-    rows = [[name, *(f"{row[key]:,}" for key in names), "yes" if row["clean"] else "no"] for name, row in leaks.items()]
-    return table(head, rows)
+def _facts(report: Json) -> str:
+    limits = report["budget"]
+    tasks = {row["group"]: row["n"] for row in report["rows"]}
+    return (
+        f"{model_facts(report['model'])} attempts {sum(tasks[group] for group in GROUPS)} tasks of toolsets that it "
+        f"has never seen ({', '.join(f'{tasks[group]} {kind}' for group, kind in GROUPS.items())}). Every strategy may "
+        f"make {limits['model_calls']} model calls on a task, in branches of at most {limits['max_steps']} steps; "
+        f"DFSDT has a width of {limits['width']}, ReAct@N up to {limits['attempts']} chains. Turns are greedy; where "
+        f"ReAct@N asks again in the same situation, the turn is drawn at temperature {limits['redraw_temperature']:g}. "
+        "A refused call is not made (408, 429, 5xx) and may succeed when it is made again; the chances are the "
+        "same for all strategies. A task passes if the verification accepts the answering branch: calls, final "
+        "state and facts, replayed. Intervals are 95%, bootstrapped over toolsets; differences are paired by task."
+    )

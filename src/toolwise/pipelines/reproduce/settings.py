@@ -18,8 +18,6 @@ class WorldSizes(Config):
     larger: tuple[int, int]
     longest: int = Field(default=40, ge=1)
     """Plans of training and of held-out instances have at most so many calls."""
-    together: int = Field(default=1, ge=1)
-    """Meta-tasks, or solutions, in one training conversation: the tools are read once for all of them."""
 
 
 class MetaTaskExperiment(Config):
@@ -39,6 +37,8 @@ class MetaTaskExperiment(Config):
     """Meta-task examples of a world, all splits together."""
     calls_per_turn: int = Field(default=0, ge=0, le=6)
     """At most so many; 0 for the whole plan in one turn."""
+    states: bool = False
+    """Do solutions say before each turn's calls which state they are in?"""
     renamings: int = Field(default=40, ge=0)
     """Training examples that are not in the plain tools are spread evenly over so many renamings."""
     plain: float = Field(default=0.5, ge=0, le=1)
@@ -67,9 +67,9 @@ def quick_experiment(worlds: tuple[str, ...] = (), seeds: tuple[int, ...] = ()) 
         selection=0, synthetic=0, shortened=0, dev_examples=0, longest=1500,
     )  # fmt: skip
     sizes = {
-        "blocksworld": WorldSizes(trained=(2, 3), larger=(4, 4), together=4),
-        "logistics": WorldSizes(trained=(1, 1), larger=(2, 2), longest=4, together=2),
-        "spellwrite": WorldSizes(trained=(1, 1), larger=(2, 2), together=4),
+        "blocksworld": WorldSizes(trained=(2, 3), larger=(4, 4)),
+        "logistics": WorldSizes(trained=(1, 1), larger=(2, 2), longest=4),
+        "spellwrite": WorldSizes(trained=(1, 1), larger=(2, 2)),
     }
     return MetaTaskExperiment(
         worlds={name: sizes[name] for name in worlds or sizes},
@@ -89,9 +89,9 @@ def full_experiment(worlds: tuple[str, ...] = (), seeds: tuple[int, ...] = ()) -
         selection=0, synthetic=0, shortened=0, dev_examples=0, longest=1500,
     )  # fmt: skip
     sizes = {
-        "blocksworld": WorldSizes(trained=(2, 4), larger=(5, 5), together=4),
-        "logistics": WorldSizes(trained=(1, 1), larger=(2, 2), together=2),
-        "spellwrite": WorldSizes(trained=(1, 2), larger=(3, 3), together=4),
+        "blocksworld": WorldSizes(trained=(2, 4), larger=(5, 5)),
+        "logistics": WorldSizes(trained=(1, 1), larger=(2, 2)),
+        "spellwrite": WorldSizes(trained=(1, 2), larger=(3, 3)),
     }
     return MetaTaskExperiment(
         worlds={name: sizes[name] for name in worlds or sizes},

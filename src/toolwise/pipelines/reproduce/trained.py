@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from toolwise.catalog import open_catalog
-from toolwise.corpus import split_catalog
+from toolwise.corpus import SplitConfig, split_catalog
 from toolwise.errors import DataError
 from toolwise.files import read_json
 from toolwise.pipelines.assemble import require_training
@@ -16,6 +17,7 @@ from toolwise.pipelines.context import Context
 from toolwise.pipelines.corpus import build_corpus
 from toolwise.pipelines.funnels import followed_by
 from toolwise.pipelines.reproduce.agents import ModelRecipe
+from toolwise.pipelines.reproduce.findings_page import REPORT_FILE
 from toolwise.pipelines.retrieve import corpus_pairs, teacher_queries
 from toolwise.pipelines.settings import RunConfig, TaskCounts
 from toolwise.pipelines.solve import solve_tasks, verify_trajectories
@@ -24,11 +26,13 @@ from toolwise.pipelines.train import train_model
 from toolwise.ports import Observer, silent
 from toolwise.retrieval import RetrieverConfig, tool_documents, train_retriever
 from toolwise.store import RunFolder
+from toolwise.store.run import read_config
 from toolwise.training.settings import CompactTrainingConfig
 from toolwise.types import Funnel, Json, Split
 
-SHARED = "trained"
-"""The folder of the shared model, beside the experiments' own."""
+SHARED, RETRIEVAL = "trained", "retrieval"
+"""The folders of the shared model and of the retrieval experiment, beside the experiments' own."""
+ENCODER = "retriever"
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ def trained_for(
 ) -> TrainedRun:
     """The given run, or the one beside `out`, which is made of the catalog, or gone on with, first.
 
+    Its retriever is that of a finished retrieval experiment beside, where this one was trained on the same toolsets.
     Raises DataError, RunError, MissingExtraError.
     """
     if run is not None:
@@ -94,12 +99,15 @@ def trained_for(
     settings = config.model_dump(mode="json") | {"catalog": None if catalog is None else str(catalog.resolve())}
     folder = out.parent / SHARED
     with RunFolder(folder, settings, resume=True) as opened:
-        _make(Context(opened, workers, observer), config, catalog)
+        context = Context(opened, workers, observer)
+        split_of = _make(context, config, catalog)
+        beside = _beside(out.parent / RETRIEVAL, settings["catalog"], config.split)
+        context.stage("retriever", lambda: _retriever(context, split_of, config, beside))
     return open_trained(folder)
 
 
-def _make(context: Context, config: RunConfig, given: Path | None) -> None:
-    """The stages of a whole run up to the models."""
+def _make(context: Context, config: RunConfig, given: Path | None) -> Mapping[str, Split]:
+    """The stages of a whole run up to the model; what is trained on and what is held out."""
     catalog, tasks, corpus = context.path("catalog"), context.path("tasks.jsonl"), context.path("corpus")
     if given is None:
         context.stage("catalog", lambda: import_documents(config.sources, catalog, "auto", context.observer))
@@ -119,12 +127,24 @@ def _make(context: Context, config: RunConfig, given: Path | None) -> None:
     funnel = followed_by(*(Funnel.model_validate(summary["funnel"]) for summary in (made, verified)))
     context.stage("corpus", lambda: build_corpus(corpus, rows, catalog, split_of, funnel))
     context.stage("train", lambda: train_model(corpus, context.path("model"), config.training, context.observer))
-    context.stage("retriever", lambda: _retriever(context, catalog, corpus, split_of, config))
+    return split_of
 
 
-def _retriever(context: Context, catalog: Path, corpus: Path, split_of: Mapping[str, Split], config: RunConfig) -> Json:
-    """An encoder on the training toolsets; the catalog gets no index, as it may be the user's."""
-    opened = open_catalog(catalog)
+def _beside(experiment: Path, catalog: Json, split: SplitConfig) -> Path | None:
+    """The encoder of the retrieval experiment, if that is finished and holds out the same toolsets."""
+    if not (experiment / REPORT_FILE).is_file():
+        return None
+    config = read_config(experiment)
+    same = config.get("catalog") == catalog and SplitConfig(seed=config.get("data_seed", -1)) == split
+    return experiment / ENCODER if same else None
+
+
+def _retriever(context: Context, split_of: Mapping[str, Split], config: RunConfig, beside: Path | None) -> Json:
+    """An encoder of the training toolsets, or a copy of one beside. The catalog gets no index: it may be a user's."""
+    if beside is not None:
+        shutil.copytree(beside, context.path("retriever"), dirs_exist_ok=True)
+        return {"copied": str(beside)}
+    corpus, opened = context.path("corpus"), open_catalog(context.path("catalog"))
     names = [name for name in opened.names() if split_of.get(name) is Split.TRAIN]
     pairs = [*corpus_pairs(corpus), *teacher_queries(opened, names, config.seed)]
     documents = list(tool_documents(opened.toolset(name) for name in names))
