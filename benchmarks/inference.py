@@ -21,13 +21,12 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from small_run import run_folder, stock_model
 from transformers import LogitsProcessor
 
 from toolwise.llm.hf import HfModel
@@ -38,7 +37,6 @@ from toolwise.models.open_models import COMPACT
 
 MAX_TOKENS = 160
 """Of a turn, for ours and the peers alike: a model of few updates may not know how to end one."""
-SERVICES = ("sqs", "sns", "kms", "ecr", "logs", "events")
 
 
 class Following(LogitsProcessor):
@@ -156,71 +154,6 @@ def compare(name: str, ours: Any, peers: dict[str, Any], tasks: Sequence[Any], t
     return found
 
 
-@contextmanager
-def run_folder(given: Path | None) -> Iterator[Path]:
-    """The run, or a small one that is made now by `toolwise run`."""
-    if given is not None:
-        yield given
-        return
-    import botocore
-    import yaml
-
-    from toolwise.cli.app import main as toolwise
-
-    data = Path(botocore.__file__).parent / "data"
-    with tempfile.TemporaryDirectory() as folder:
-        config = Path(folder) / "toolwise.yaml"
-        settings = {
-            "sources": [str(data / service) for service in SERVICES],
-            "tasks": {"train": 600, "dev": 20, "seen_toolset": 20, "unseen_toolset": 60, "unseen_category": 20},
-            "training": {"max_steps": 60, "threads": torch.get_num_threads()},
-            "retriever": {"max_steps": 10, "threads": 1},
-            "evaluation": {"budget": 2, "max_steps": 2, "samples": 1, "baseline_tasks": 2},
-        }
-        config.write_text(yaml.safe_dump(settings))
-        sys.argv = ["toolwise", "run", str(config), "--out", str(Path(folder) / "run"), "--workers", "2"]
-        try:
-            toolwise()
-        except SystemExit as done:
-            assert not done.code, "the small run failed"
-        yield Path(folder) / "run"
-
-
-def stock(run: Path, steps: int, folder: Path) -> Path:
-    """A Qwen3 of a million weights, its tokenizer made from the corpus, trained on it for some updates."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
-
-    from toolwise.corpus import read_sft
-    from toolwise.models.chat_forms import HERMES_TEMPLATE, HERMES_TOKENS
-    from toolwise.training.llm.settings import SftConfig
-    from toolwise.training.llm.sft import Conversations, train_sft
-
-    examples = list(islice(read_sft(run / "corpus" / "sft" / "train.jsonl"), 500))
-    words = Tokenizer(models.BPE())
-    words.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    words.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=3000, special_tokens=[*HERMES_TOKENS], show_progress=False,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-    )  # fmt: skip
-    words.train_from_iterator((json.dumps([one.messages, one.tools]) for one in examples), trainer)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="<|im_end|>", pad_token="<|im_end|>")  # noqa: S106
-    tokenizer.chat_template = HERMES_TEMPLATE
-    settings = Qwen3Config(
-        vocab_size=len(tokenizer), hidden_size=128, intermediate_size=384, num_hidden_layers=4, num_attention_heads=4,
-        num_key_value_heads=2, head_dim=32, max_position_embeddings=8192, tie_word_embeddings=True,
-    )  # fmt: skip
-    torch.manual_seed(0)
-    Qwen3ForCausalLM(settings).save_pretrained(folder / "base")
-    tokenizer.save_pretrained(folder / "base")
-    if not steps:
-        return folder / "base"
-    config = SftConfig(max_steps=steps, epochs=1000, learning_rate=3e-3, batch=8, evaluations=1, patience=0)
-    train_sft(Conversations(examples, (), "benchmark"), str(folder / "base"), folder / "trained", config)
-    return folder / "trained"
-
-
 def main() -> None:
     """Print one JSON line for each model."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -246,7 +179,7 @@ def main() -> None:
             peers = {"generate": alone, "own_cache_one_turn_at_a_time": cached}
             print(json.dumps(compare("compact", LocalModel(run / "model"), peers, tasks, tools)))
         if args.only != "compact":
-            base = args.base or stock(run, args.steps, Path(folder))
+            base = args.base or stock_model(run, Path(folder), args.steps)
             ours, peer = HfModel(base), HfModel(base)
             peer.decoder = AloneDecoder(peer.model, peer.form.stop_ids, most_bytes=0)
             found = compare("stock", ours, {"generate": peer}, tasks, tools)

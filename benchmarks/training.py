@@ -1,6 +1,9 @@
 """SFT throughput beside TRL's SFTTrainer, in one run: same model, same conversations, same machine, same updates' data.
 
-    python benchmarks/training.py --corpus CORPUS --base scratch|PATH [--conversations 200] [--threads 2]
+    python benchmarks/training.py [--corpus CORPUS] [--base scratch|PATH] [--conversations 200] [--threads 2]
+
+Without a corpus, that of a small run is used, which is made now of six AWS services; without a base, both `scratch` and
+a stock Qwen3 of a million weights, made now with random weights and the corpus's own tokenizer.
 
 A useful token is one of a conversation (what bears loss and its context); padding is not. The peer gets the same
 conversations as tokens, with labels by the template's marks, and runs with its defaults (batches of 8, padded, no
@@ -20,13 +23,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from small_run import run_folder, stock_model
+
+SCRATCH = "scratch"
 
 
 def main() -> None:
     """Print tokens a second of both, in turns, and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpus", type=Path, required=True)
-    parser.add_argument("--base", default="scratch")
+    parser.add_argument("--corpus", type=Path)
+    parser.add_argument("--base", help="scratch, or a model's folder")
     parser.add_argument("--conversations", type=int, default=200)
     parser.add_argument("--max-length", type=int, default=2048)
     parser.add_argument("--threads", type=int, default=2)
@@ -35,30 +41,34 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     from toolwise.corpus import read_sft
 
-    examples = list(islice(read_sft(args.corpus / "sft" / "train.jsonl"), args.conversations))
+    with run_folder(args.corpus and args.corpus.parent, steps=1) as run, tempfile.TemporaryDirectory() as folder:
+        corpus = args.corpus or run / "corpus"
+        examples = list(islice(read_sft(corpus / "sft" / "train.jsonl"), args.conversations))
+        bases = {args.base: Path(args.base)} if args.base not in (None, SCRATCH) else {SCRATCH: None}
+        if args.base is None:
+            bases["Qwen3 of a million weights"] = stock_model(run, Path(folder), 0)
+        for name, base in bases.items():
+            print(json.dumps({"base": name, **compared(examples, base, args)}), flush=True)
+
+
+def compared(examples: list[Any], base: Path | None, args: argparse.Namespace) -> dict[str, Any]:
+    """Tokens a second of ours and of the peer, in turns, and the ratio of the best; without a base, of `scratch`."""
     ours, peers = [], []
     for _ in range(args.rounds):
         with tempfile.TemporaryDirectory() as folder:
-            if args.base == "scratch":
-                base = untrained(examples, Path(folder) / "base")
-                ours.append(compact(examples, base, args.max_length))
+            start = base or untrained(examples, Path(folder) / "base")
+            if base is None:
+                ours.append(compact(examples, start, args.max_length))
             else:
-                base = Path(args.base)
-                ours.append(packed(examples, base, Path(folder) / "ours", args.max_length))
-            peers.append(trl(examples, base, Path(folder) / "trl", args.max_length))
-    best, peer = max(ours), max(peers)
-    print(
-        json.dumps(
-            {
-                "base": args.base,
-                "conversations": len(examples),
-                "threads": args.threads,
-                "toolwise_tokens_per_second": [round(rate) for rate in ours],
-                "trl_tokens_per_second": [round(rate) for rate in peers],
-                "ratio": round(best / peer, 2),
-            }
-        )
-    )
+                ours.append(packed(examples, start, Path(folder) / "ours", args.max_length))
+            peers.append(trl(examples, start, Path(folder) / "trl", args.max_length))
+    return {
+        "conversations": len(examples),
+        "threads": args.threads,
+        "toolwise_tokens_per_second": [round(rate) for rate in ours],
+        "trl_tokens_per_second": [round(rate) for rate in peers],
+        "ratio": round(max(ours) / max(peers), 2),
+    }
 
 
 def untrained(examples: list[Any], folder: Path) -> Path:

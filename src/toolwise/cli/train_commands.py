@@ -80,6 +80,12 @@ def dpo(
     given: dict[str, Any],
     seed: int,
     resume: bool,
+    pairs: Annotated[
+        str | None, typer.Option("--pairs", help="corpus (default), own mistakes on training tasks, or both.")
+    ] = None,
+    own_tasks: Annotated[
+        int | None, typer.Option("--own-tasks", min=1, help="own: training tasks to attempt first (1000).")
+    ] = None,
     beta: Annotated[float | None, typer.Option("--beta", help="How strongly it is held to its start (0.1).")] = None,
     sft_weight: Annotated[
         float | None, typer.Option("--sft-weight", min=0, help="Of the right turns' own likelihood in the loss (1).")
@@ -96,7 +102,7 @@ def dpo(
     from toolwise.pipelines.worlds import world_config
 
     own = {"beta": beta, "sft_weight": sft_weight, "epochs": epochs, "patience": patience, "dev_tasks": dev_tasks}
-    given |= present(own)
+    given |= present({**own, "pairs": pairs, "own_tasks": own_tasks})
     with ProgressView() as view:
         config = train_llm.dpo_config({**given, "seed": seed})
         place = world_config(world) if world else None

@@ -12,7 +12,7 @@ from toolwise.llm.hf import HfModel
 from toolwise.llm.local import LocalModel
 from toolwise.llm.policy import LocalPolicy
 from toolwise.models.open_models import COMPACT
-from toolwise.pipelines.evaluate import attempt_all
+from toolwise.pipelines.evaluate import Attempt, attempt_all
 from toolwise.pipelines.rollouts import Rollouts
 from toolwise.ports import Tools
 from toolwise.search import SearchConfig, Strategy
@@ -68,15 +68,10 @@ def _signatures(tasks: Sequence[Task], tools: Tools) -> frozenset[str]:
 
 
 class DevAttempts:
-    """Attempts the development tasks with a model as it is: one branch (ReAct), greedily, with `evaluate`'s budget."""
+    """The development tasks, attempted with a model as it is."""
 
     def __init__(self, rollouts: Rollouts, tasks: Sequence[Task]) -> None:
         self._rollouts, self._tasks = rollouts, tuple(tasks)
-        budget = EvaluationConfig()
-        self._together = budget.concurrency
-        self._search = SearchConfig(
-            strategy=Strategy.REACT, max_steps=budget.max_steps, budget=budget.budget, attempts=1, seed=budget.seed
-        )
 
     @property
     def tasks(self) -> int:
@@ -85,10 +80,17 @@ class DevAttempts:
 
     def passed(self, model: Any, tokenizer: Any) -> int:
         """How many are passed. Raises WorldError."""
-        compact = getattr(model.config, "model_type", "") == COMPACT
-        # What a writer keeps of what it read is of the weights as they are, so that each time needs another.
-        writer = LocalModel((model, tokenizer)) if compact else HfModel((model, tokenizer))
-        policy = LocalPolicy(writer, name="development")
-        world, tools = self._rollouts.world, self._rollouts.tools
-        attempts = attempt_all(self._tasks, policy, world, tools, self._search, self._together)
-        return sum(attempt.passed for attempt in self._rollouts.run(attempts))
+        return sum(attempt.passed for attempt in attempted(self._rollouts, self._tasks, model, tokenizer))
+
+
+def attempted(rollouts: Rollouts, tasks: Sequence[Task], model: Any, tokenizer: Any) -> list[Attempt]:
+    """Every task once: one branch (ReAct), greedily, with the budget of `evaluate`."""
+    compact = getattr(model.config, "model_type", "") == COMPACT
+    # What a writer keeps of what it read is of the weights as they are, so that each time needs another.
+    writer = LocalModel((model, tokenizer)) if compact else HfModel((model, tokenizer))
+    policy = LocalPolicy(writer, name="start")
+    budget = EvaluationConfig()
+    search = SearchConfig(
+        strategy=Strategy.REACT, max_steps=budget.max_steps, budget=budget.budget, attempts=1, seed=budget.seed
+    )
+    return rollouts.run(attempt_all(tasks, policy, rollouts.world, rollouts.tools, search, budget.concurrency))

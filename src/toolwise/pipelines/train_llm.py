@@ -10,16 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolwise.config import parse_config
-from toolwise.corpus import read_rows, read_sft, read_tasks
+from toolwise.corpus import read_rows, read_sft, read_tasks, write_rows
 from toolwise.errors import ConfigError, DataError, MissingExtraError
+from toolwise.files import read_json, write_json
 from toolwise.pipelines.corpus import ACCEPTED_TASKS
 from toolwise.pipelines.train import SCRATCH, train_from_corpus
 from toolwise.pipelines.worlds import WorldConfig
 from toolwise.ports import Observer, silent
 from toolwise.search import SearchConfig
-from toolwise.types import Json, PreferencePair, SFTExample, Split, Task
+from toolwise.types import Json, PreferencePair, SFTExample, Split, Task, content_key
 
 if TYPE_CHECKING:
+    from toolwise.pipelines.dev_attempts import Parted
+    from toolwise.pipelines.rollouts import Rollouts
     from toolwise.training.llm.gguf import GgufType
     from toolwise.training.llm.settings import DpoConfig, GrpoConfig, SftConfig
 
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 DEFAULT_MINUTES = 10.5
 START = "start"
 """Folder in which `train dpo` and `train grpo --base scratch` make the model that they start from."""
+OWN_PAIRS, OWN_COUNTS = "own_mistakes.jsonl", "own_mistakes.json"
+"""What `train dpo --pairs own` learns from, in its output."""
 CATALOG = "catalog"
 """Folder of a run beside its corpus."""
 
@@ -71,27 +76,62 @@ def train_dpo(  # noqa: PLR0913 - a verb takes what its command takes
     """
     require_llm_training()
     corpus, base = _ready(corpus, out, base, resume=resume)
-    pairs = _existing(corpus / "preferences", Split.TRAIN, "preference pairs")
-    where = _catalog(corpus, catalog) if catalog or _has_catalog(corpus) else None
+    own = config.pairs != "corpus"
+    pairs = corpus / "preferences" / f"{Split.TRAIN.value}.jsonl"
+    if not own:
+        _existing(pairs.parent, Split.TRAIN, "preference pairs")
+    attempts = own or catalog is not None or (config.dev_tasks > 0 and _has_catalog(corpus))
+    where = _catalog(corpus, catalog) if attempts else None
     tasks = _tasks(corpus) if where else []
     base = _start(corpus, out, base, minutes, config.seed, observer)
     from toolwise.pipelines.dev_attempts import DevAttempts, parted
     from toolwise.pipelines.rollouts import Rollouts
     from toolwise.training.llm import dpo
 
-    train = read_rows(pairs, PreferencePair)
     dev = pairs.with_name(f"{Split.DEV.value}.jsonl")
     dev_rows = tuple(islice(read_rows(dev, PreferencePair), config.dev_examples)) if dev.exists() else ()
-    if where is None or not config.dev_tasks:
-        done = dpo.train_dpo(dpo.Preferences(tuple(train), dev_rows, corpus.name), base, out, config, observer)
-        return {**done, "model": str(out), "base": base}
+    if where is None:
+        data = dpo.Preferences(tuple(read_rows(pairs, PreferencePair)), dev_rows, corpus.name)
+        return {**dpo.train_dpo(data, base, out, config, observer), "model": str(out), "base": base}
     with Rollouts(tasks, where, world or WorldConfig()) as rollouts:
         split = parted([task for task in tasks if rollouts.knows(task)], rollouts.tools, config.dev_tasks)
         exam = DevAttempts(rollouts, split.dev) if split.dev else None
+        learnt, own = _pairs(rollouts, split, (corpus, base, out), config, observer)
+        data = dpo.Preferences(learnt, dev_rows, corpus.name, exam)
+        done = dpo.train_dpo(data, base, out, config, observer)
+    return {**done, "dev_tasks": split.summary(), "own_mistakes": own, "model": str(out), "base": base}
+
+
+def _pairs(
+    rollouts: Rollouts, split: Parted, places: tuple[Path, str, Path], config: DpoConfig, observer: Observer
+) -> tuple[tuple[PreferencePair, ...], Json]:
+    """The pairs to learn from, and how the own ones came about; `places` are corpus, base and output.
+
+    Own mistakes are kept in the output, so that a training that goes on does not attempt the tasks again.
+    """
+    from toolwise.pipelines.own_mistakes import own_mistakes
+    from toolwise.training.llm.base import load_base
+    from toolwise.training.llm.settings import PairSource
+
+    corpus, base, out = places
+    pairs: list[PreferencePair] = []
+    if config.pairs is not PairSource.OWN:
         held = {task.key for task in split.held}
-        learnt = tuple(pair for pair in train if pair.task_key not in held)
-        done = dpo.train_dpo(dpo.Preferences(learnt, dev_rows, corpus.name, exam), base, out, config, observer)
-    return {**done, "dev_tasks": split.summary(), "model": str(out), "base": base}
+        path = _existing(corpus / "preferences", Split.TRAIN, "preference pairs")
+        pairs += [pair for pair in read_rows(path, PreferencePair) if pair.task_key not in held]
+    if config.pairs is PairSource.CORPUS:
+        return tuple(pairs), None
+    kept, counts = out / OWN_PAIRS, out / OWN_COUNTS
+    if not counts.exists():
+        order = sorted(split.train, key=lambda task: content_key("own mistakes", config.seed, task.key))
+        start = load_base(base, config)
+        start.model.train(False)
+        sft = _existing(corpus / "sft", Split.TRAIN, "conversations")
+        tasks = order[: config.own_tasks]
+        found = own_mistakes(rollouts, tasks, sft, (start.model, start.tokenizer), observer)
+        write_rows(kept, found.pairs)
+        write_json(counts, found.summary())
+    return (*pairs, *read_rows(kept, PreferencePair)), read_json(counts)
 
 
 def train_grpo(  # noqa: PLR0913 - a verb takes what its command takes

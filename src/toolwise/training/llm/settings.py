@@ -92,9 +92,23 @@ class AttemptingConfig(LlmTrainingConfig):
     """The most that are attempted, before training and at each evaluation; training leaves out their toolsets."""
 
 
+class PairSource(StrEnum):
+    """Whose mistakes a model learns to avoid."""
+
+    CORPUS = "corpus"
+    """Those of the policy that solved the corpus's tasks: the failed siblings of successful paths."""
+    OWN = "own"
+    """Those that the start makes when it attempts training tasks itself."""
+    BOTH = "both"
+    """One after another."""
+
+
 class DpoConfig(AttemptingConfig):
     """Direct preference optimisation (Rafailov et al., 2305.18290) on failed siblings (TP-LLaMA, 2406.07115)."""
 
+    pairs: PairSource = PairSource.CORPUS
+    own_tasks: int = Field(default=1000, ge=1)
+    """Of the split `train` that the start attempts, where pairs are made of its own mistakes."""
     beta: float = Field(default=0.1, gt=0)
     """How strongly the policy is held to its start."""
     sft_weight: float = Field(default=1.0, ge=0)
