@@ -67,6 +67,18 @@ def test_every_call_of_an_untrained_model_is_valid(calling: Any) -> None:
             assert Validator(tool.parameters, {}).is_valid(call.arguments)
 
 
+def test_equal_prompts_are_read_once_and_drawn_apart() -> None:
+    drawing = CallsOnly((model(), tokenizer()), batch=8)
+    read: list[int] = []
+    extend = drawing.model.extend
+    drawing.model.extend = lambda cache, ids, counts: read.append(len(ids)) or extend(cache, ids, counts)  # type: ignore[assignment, func-returns-value]
+    said = [[{"role": "user", "content": words}] for words in ("up it goes", "down it comes")]
+    requests = [Request(said[at % 2], functions(), Sampling(1.0, 60, seed=at)) for at in range(6)]
+    together = drawing.write(requests)
+    assert read[0] == 2
+    assert [one.tokens for one in together] == [drawing.write([request])[0].tokens for request in requests]
+
+
 def test_a_batch_answers_as_single_requests_do(calling: Any) -> None:
     requests = [Request([{"role": "user", "content": "go " * i}], functions()) for i in (1, 9, 3, 20)]
     assert [r.tokens for r in calling.write(requests)] == [calling.write([r])[0].tokens for r in requests]

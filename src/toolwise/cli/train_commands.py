@@ -126,6 +126,10 @@ def grpo(
     generations: Annotated[
         int | None, typer.Option("--generations", min=2, help="Attempts on a task, compared with one another (8).")
     ] = None,
+    screen: Annotated[
+        int | None,
+        typer.Option("--screen", min=0, help="Tasks to attempt first; those with mixed results are trained on (0)."),
+    ] = None,
     beta: Annotated[
         float | None, typer.Option("--beta", min=0, help="How strongly it is held to its start (0: not at all).")
     ] = None,
@@ -140,7 +144,7 @@ def grpo(
     from toolwise.pipelines.worlds import world_config
 
     own = {"generations": generations, "beta": beta, "max_turns": max_turns, "max_turn_tokens": max_turn_tokens}
-    given |= present({**own, "dev_tasks": dev_tasks, "patience": patience})
+    given |= present({**own, "dev_tasks": dev_tasks, "patience": patience, "screen": screen})
     with ProgressView() as view:
         config = train_llm.grpo_config({**given, "seed": seed})
         place = world_config(world) if world else None

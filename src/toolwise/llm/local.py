@@ -230,14 +230,17 @@ class LocalModel:
                     row.run_on()
 
     def _read_prompts(self, prompts: Sequence[Sequence[int]]) -> Cache:
-        """The state in which each prompt, but for its last token, is read."""
-        longest = max(len(prompt) for prompt in prompts) - 1
-        ids = np.zeros((len(prompts), longest), dtype=np.int64)
-        for place, prompt in enumerate(prompts):
+        """The state in which each prompt, but for its last token, is read; equal ones (attempts on one task) once."""
+        places = {prompt: place for place, prompt in enumerate(dict.fromkeys(map(tuple, prompts)))}
+        longest = max(map(len, places)) - 1
+        ids = np.zeros((len(places), longest), dtype=np.int64)
+        for prompt, place in places.items():
             ids[place, : len(prompt) - 1] = prompt[:-1]
-        cache = self.model.new_cache(len(prompts), longest + 64)
-        self.model.extend(cache, torch.from_numpy(ids), torch.tensor([len(prompt) - 1 for prompt in prompts]))
-        return cache
+        cache = self.model.new_cache(len(places), longest + 64)
+        self.model.extend(cache, torch.from_numpy(ids), torch.tensor([len(prompt) - 1 for prompt in places]))
+        if len(places) == len(prompts):
+            return cache
+        return cache.keep(torch.tensor([places[tuple(prompt)] for prompt in prompts], dtype=torch.long))
 
     def _read(self, row: _Row) -> ParsedTurn | None:
         if row.too_long:

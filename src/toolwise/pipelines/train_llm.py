@@ -16,13 +16,14 @@ from toolwise.files import read_json, write_json
 from toolwise.pipelines.corpus import ACCEPTED_TASKS
 from toolwise.pipelines.train import SCRATCH, train_from_corpus
 from toolwise.pipelines.worlds import WorldConfig
-from toolwise.ports import Observer, silent
+from toolwise.ports import Observer, Progress, silent
 from toolwise.search import SearchConfig
 from toolwise.types import Json, PreferencePair, SFTExample, Split, Task, content_key
 
 if TYPE_CHECKING:
     from toolwise.pipelines.dev_attempts import Parted
     from toolwise.pipelines.rollouts import Rollouts
+    from toolwise.training.llm.episodes import PlayerOf
     from toolwise.training.llm.gguf import GgufType
     from toolwise.training.llm.settings import DpoConfig, GrpoConfig, SftConfig
 
@@ -32,6 +33,8 @@ START = "start"
 """Folder in which `train dpo` and `train grpo --base scratch` make the model that they start from."""
 OWN_PAIRS, OWN_COUNTS = "own_mistakes.jsonl", "own_mistakes.json"
 """What `train dpo --pairs own` learns from, in its output."""
+SCREENED = "screened.json"
+"""What `train grpo --screen` found, in its output."""
 CATALOG = "catalog"
 """Folder of a run beside its corpus."""
 
@@ -170,10 +173,43 @@ def train_grpo(  # noqa: PLR0913 - a verb takes what its command takes
         exam = DevAttempts(rollouts, split.dev) if split.dev else None
         search = SearchConfig(max_steps=config.max_turns, budget=config.max_turns)
         play = rollouts.player(search, config.max_turn_tokens, config.batch * config.accumulate)
-        attempts = grpo.Attempts([task.key for task in split.train], play, corpus.name, exam)
-        done = grpo.train_grpo(attempts, base, out, config, observer)
-    counts = {"tasks_without_tools": len(tasks) - len(known), "dev_tasks": split.summary()}
+        keys, screened = _screened([task.key for task in split.train], play, (base, out), config, observer)
+        done = grpo.train_grpo(grpo.Attempts(keys, play, corpus.name, exam), base, out, config, observer)
+    counts = {"tasks_without_tools": len(tasks) - len(known), "dev_tasks": split.summary(), "screened": screened}
     return {**done, **counts, "model": str(out), "base": base}
+
+
+def _screened(
+    keys: list[str], play: PlayerOf, places: tuple[str, Path], config: GrpoConfig, observer: Observer
+) -> tuple[list[str], Json]:
+    """The tasks to train on, and how many were attempted for that; `places` are base and output.
+
+    What was found is kept in the output, so that a training that goes on does not attempt the tasks again.
+    """
+    if not config.screen:
+        return keys, None
+    from toolwise.training.llm.base import load_base
+    from toolwise.training.llm.rewards import reward
+
+    base, out = places
+    if not (out / SCREENED).exists():
+        start = load_base(base, config)
+        start.model.train(False)
+        player = play(start.model, start.tokenizer)
+        order = sorted(keys, key=lambda key: content_key("screen", config.seed, key))[: config.screen]
+        taught: list[str] = []
+        together = max(1, config.batch * config.accumulate // config.generations)
+        for begin in range(0, len(order), together):
+            part = order[begin : begin + together]
+            episodes = player.play([key for key in part for _ in range(config.generations)], config.seed + begin)
+            earned = [round(reward(episode.parts), 6) for episode in episodes]
+            groups = [set(earned[at : at + config.generations]) for at in range(0, len(earned), config.generations)]
+            taught += [key for key, group in zip(part, groups, strict=True) if len(group) > 1]
+            note = f"screening: {len(taught)} tasks whose attempts differ"
+            observer(Progress("train", begin + len(part), len(order), note))
+        write_json(out / SCREENED, {"attempted": len(order), "tasks": taught})
+    found = read_json(out / SCREENED)
+    return list(found["tasks"]), {"attempted": found["attempted"], "differing": len(found["tasks"])}
 
 
 def train_scratch(

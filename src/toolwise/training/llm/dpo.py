@@ -20,7 +20,7 @@ from toolwise.training.llm.compact_dpo import own_trainer
 from toolwise.training.llm.data import STAGE, in_shown_order
 from toolwise.training.llm.finishing import Done, finish
 from toolwise.training.llm.masks import IGNORED, Row, TargetEncoder
-from toolwise.training.llm.selection import Exam, keep_best
+from toolwise.training.llm.selection import Exam, keep_best, kept
 from toolwise.training.llm.settings import DpoConfig
 from toolwise.training.llm.speed import Speed
 from toolwise.types import ChatMessage, Json, PreferencePair
@@ -151,7 +151,7 @@ def train_dpo(data: Preferences, base: str, out: Path, config: DpoConfig, observ
         "trainable_parameters": speed.trainable,
         "train": rows.summary(),
         "dev": dev.summary(),
-        "kept": keeper.restore() if keeper else None,
+        "kept": kept(keeper, by_loss=bool(dev.prompts) and data.exam is None),
     }
     metrics = ("loss", "accuracy", "margin", "dev_loss", "dev_accuracy", "steps")
     splits = {"train": summary["train"], "dev": summary["dev"]}

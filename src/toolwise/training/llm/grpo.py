@@ -19,7 +19,7 @@ from toolwise.training.llm.base import adapted, load_base
 from toolwise.training.llm.episodes import PlayerOf
 from toolwise.training.llm.finishing import Done, finish
 from toolwise.training.llm.rewards import RewardPart
-from toolwise.training.llm.selection import Exam, keep_best
+from toolwise.training.llm.selection import Exam, keep_best, kept
 from toolwise.training.llm.settings import GrpoConfig
 from toolwise.training.llm.speed import Speed
 from toolwise.types import Json
@@ -80,7 +80,7 @@ def train_grpo(data: Attempts, base: str, out: Path, config: GrpoConfig, observe
         "trainable_parameters": speed.trainable,
         "device": speed.device,
         "train": {"tasks": len(data.keys)},
-        "kept": keeper.restore() if keeper else None,
+        "kept": kept(keeper),
         "curve": curve,
     }
     metrics = ("first_reward", "reward", "steps", "seconds", "attempts")

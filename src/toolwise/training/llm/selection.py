@@ -148,6 +148,15 @@ def _told(passed: int) -> int:
     return box[0]
 
 
+def kept(keeper: KeepBest | None, *, by_loss: bool = False) -> Json:
+    """What the summary says of the weights that were kept, which are in the trainer's model after this."""
+    if keeper is not None:
+        return keeper.restore()
+    if by_loss:
+        return {"says": "kept the checkpoint with the least loss on development pairs; no task was attempted"}
+    return {"says": "kept the last checkpoint; there were no development tasks to attempt"}
+
+
 def keep_best(exam: Exam | None, trainer: Trainer, tokenizer: Any, out: Path, watched: Watched) -> KeepBest | None:
     """The callback, added to the trainer; none without tasks, or where FSDP spreads the weights over processes."""
     if exam is None or getattr(trainer, "is_fsdp_enabled", False):

@@ -128,6 +128,9 @@ class GrpoConfig(AttemptingConfig):
     accumulate: int = Field(default=4, ge=1)
     generations: int = Field(default=8, ge=2)
     """Attempts on the same task, whose rewards are compared with one another."""
+    screen: int = Field(default=0, ge=0)
+    """Training tasks that the start attempts `generations` times beforehand; only those whose attempts do not all earn
+    the same are trained on, as nothing is learnt from others. 0 to train on all tasks, whatever they teach."""
     beta: float = Field(default=0.0, ge=0)
     """How strongly the policy is held to its start (a penalty on KL divergence); 0 for not at all."""
     epsilon: float = Field(default=0.2, gt=0, lt=1)
