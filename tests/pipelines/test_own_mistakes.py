@@ -120,18 +120,28 @@ def task(key: str, tool: str, split: Split, instruction: str = "") -> Task:
 
 
 def test_development_tasks_share_no_toolset_and_no_tool_with_training() -> None:
+    others = [task(f"o{at}", f"o{at}.x", Split.TRAIN) for at in range(20)]
     tasks = [
         task("d1", "a.x", Split.DEV), task("d2", "old1.y", Split.DEV), task("d3", "c.z", Split.DEV, "said before"),
         task("t1", "a.w", Split.TRAIN), task("t2", "old2.y", Split.TRAIN),
-        task("t3", "b.x", Split.TRAIN, "said before"),
-        task("t4", "c.z", Split.TRAIN), task("h", "h.h", Split.UNSEEN_TOOLSET),
+        task("t3", "b.x", Split.TRAIN, "said before"), task("t4", "c.z", Split.TRAIN),
+        task("h", "h.h", Split.UNSEEN_TOOLSET), *others,
     ]  # fmt: skip
     found = parted(tasks, Stock(), 10)
     assert {one.key for one in found.dev} == {"d1", "d2"}
     assert found.leaking == 1
-    assert {one.key for one in found.train} == {"t3", "t4"}
+    assert {one.key for one in found.train} == {"t3", "t4"} | {one.key for one in others}
     assert {one.key for one in found.held} == {"t1", "t2"}
     assert toolsets(found.train).isdisjoint(toolsets(found.dev))
     assert parted(tasks, Stock(), 0).held == ()
     (only,) = parted(tasks, Stock(), 1).dev
     assert only in found.dev
+
+
+def test_toolsets_that_most_tasks_need_are_not_left_out() -> None:
+    others = [task(f"o{at}", f"o.x{at}", Split.TRAIN) for at in range(9)]
+    common, rare = task("d1", "o.y", Split.DEV), task("d2", "p.y", Split.DEV)
+    found = parted([common, rare, task("t", "p.z", Split.TRAIN), *others], Stock(), 10)
+    assert (found.dev, len(found.held)) == ((rare,), 1)
+    alone = parted([common, *others], Stock(), 10)
+    assert (alone.dev, alone.held, alone.summary()["toolsets_shared"]) == ((common,), (), 1)

@@ -73,7 +73,10 @@ def command(*words: str) -> int:
     return 0
 
 
-QUICK = ("--max-steps", "1", "--batch", "4", "--accumulate", "1", "--generations", "2", "--max-turns", "2", "--json")
+QUICK = (
+    *("--max-steps", "1", "--batch", "4", "--accumulate", "1", "--generations", "2", "--max-turns", "2"),
+    *("--dev-tasks", "0", "--json"),
+)
 
 
 def test_the_compact_model_trains_from_the_command_line_the_same_each_time(
@@ -96,6 +99,22 @@ def test_the_compact_model_trains_from_the_command_line_the_same_each_time(
     assert first["attempts"] == 4
     assert first["sampled_tokens"] > 0
     assert first["tasks_without_tools"] == 0
+
+
+def test_only_tasks_whose_attempts_differ_are_trained_on(run: Path, tmp_path: Path, capsys: Any) -> None:
+    from tests.models import tiny
+
+    from toolwise.models.folder import save_model
+
+    save_model(tmp_path / "base", tiny.model(), tiny.tokenizer())
+    given = ["--corpus", str(run), "--base", str(tmp_path / "base"), "--out", str(tmp_path / "m"), *QUICK]
+    few = ["--batch", "2", "--max-turn-tokens", "40", "--screen", "4", "--dev-tasks", "1"]
+    assert command(*given, *few) == 0
+    document = orjson.loads(capsys.readouterr().out)
+    kept = orjson.loads((tmp_path / "m" / "screened.json").read_bytes())["tasks"]
+    assert document["train"]["tasks"] == document["screened"]["differing"] == len(kept)
+    assert 1 <= len(kept) <= document["screened"]["attempted"] == 4
+    assert document["kept"]["tasks"] == document["dev_tasks"]["tasks"] == 1
 
 
 def test_an_open_model_that_babbles_earns_nothing_and_what_it_wrote_is_kept(

@@ -18,6 +18,9 @@ from toolwise.ports import Tools
 from toolwise.search import SearchConfig, Strategy
 from toolwise.types import Json, Split, Task, content_key
 
+MOST_HELD = 0.2
+"""Of the training tasks, the most that are left out for the sake of development tasks."""
+
 
 @dataclass(frozen=True)
 class Parted:
@@ -25,7 +28,7 @@ class Parted:
 
     dev: tuple[Task, ...]
     train: tuple[Task, ...]
-    """Tasks of the split `train` that share with `dev` neither a toolset nor a tool that works alike."""
+    """Tasks of the split `train` that, where possible, share no toolset and no tool that works alike with `dev`."""
     held: tuple[Task, ...]
     """Training tasks that do share one: nothing is learnt from them."""
     leaking: int
@@ -38,6 +41,7 @@ class Parted:
             "toolsets": len(toolsets(self.dev)),
             "leaking_left_out": self.leaking,
             "training_tasks_left_out": len(self.held),
+            "toolsets_shared": len(toolsets(self.dev) & toolsets(self.train)),
         }
 
 
@@ -49,22 +53,33 @@ def toolsets(tasks: Sequence[Task]) -> frozenset[str]:
 def parted(tasks: Sequence[Task], tools: Tools, most: int) -> Parted:
     """At most `most` tasks of the split `dev`, and what may be learnt beside them. Decided before anything is drawn.
 
+    Development tasks are taken as long as their toolsets cost no more than a part of the training tasks. Where even
+    the first costs more (a catalog of few toolsets), they are taken as they are: other tasks of the same toolsets.
     Held-out splits are in neither part.
     """
     train = [task for task in tasks if task.provenance.split is Split.TRAIN]
-    found = [task for task in tasks if task.provenance.split is Split.DEV]
+    found = [task for task in tasks if task.provenance.split is Split.DEV] if most else []
     guard = TaskGuard(train, ())
     clean = [task for task in found if guard.leak(task, tools) is None]
-    dev = sorted(clean, key=lambda task: content_key("development", task.key))[:most]
-    taken = toolsets(dev) | _signatures(dev, tools)
-    held = [task for task in train if taken and not taken.isdisjoint(toolsets([task]) | _signatures([task], tools))]
-    names = {task.key for task in held}
-    kept = tuple(task for task in train if task.key not in names)
-    return Parted(tuple(dev), kept, tuple(held), len(found) - len(clean))
+    order = sorted(clean, key=lambda task: content_key("development", task.key))
+    sharing: dict[str, set[int]] = {}
+    for number, task in enumerate(train if order else ()):
+        for mark in _marks(task, tools):
+            sharing.setdefault(mark, set()).add(number)
+    dev: list[Task] = []
+    held: set[int] = set()
+    for task in order:
+        more = held.union(*(sharing.get(mark, set()) for mark in _marks(task, tools)))
+        if len(dev) < most and len(more) <= MOST_HELD * len(train):
+            dev, held = [*dev, task], more
+    kept = tuple(task for number, task in enumerate(train) if number not in held)
+    left_out = tuple(train[number] for number in sorted(held))
+    return Parted(tuple(dev or order[:most]), kept, left_out, len(found) - len(clean))
 
 
-def _signatures(tasks: Sequence[Task], tools: Tools) -> frozenset[str]:
-    return frozenset(tool_signature(tools.tool(tool_id)) for task in tasks for tool_id in task.relevant)
+def _marks(task: Task, tools: Tools) -> frozenset[str]:
+    """What two tasks must not have in common: toolsets, and tools that work alike."""
+    return toolsets([task]) | {tool_signature(tools.tool(tool_id)) for tool_id in task.relevant}
 
 
 class DevAttempts:
