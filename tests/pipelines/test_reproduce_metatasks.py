@@ -93,7 +93,7 @@ def test_one_world_cannot_speak_for_three() -> None:
     config = quick_experiment(("blocksworld",))
     every = scored("blocksworld", Variant.MIXED, (0.9,) * 3, config)
     every += scored("blocksworld", Variant.SOLUTION_ONLY, (0.1,) * 3, config)
-    overall = [f for f in findings(config, every) if "worlds" in f["claim"]]
+    overall = [f for f in findings(config, every) if "by 5 points" in f["claim"]]
     assert [f["verdict"] for f in overall] == [UNCLEAR, UNCLEAR]
 
 
@@ -131,11 +131,14 @@ def test_a_catalog_is_compared_on_toolsets_that_training_never_saw(tmp_path: Pat
     pytest.importorskip("torch")
     import_documents([str(write_documents(tmp_path / "documents"))], tmp_path / "catalog", "auto")
     config = tiny((Variant.MIXED,)).model_copy(update={"worlds": {}, "catalog_tasks": 20, "catalog_held_out": 4})
+    training = config.catalog_training.model_copy(update={"width": 16, "layers": 1, "heads": 2})
+    config = config.model_copy(update={"catalog_tokens": 3000, "catalog_training": training})
     report = reproduce_metatasks(config, tmp_path / "out", command="again", catalog=tmp_path / "catalog", workers=1)
     assert not report["failed"]
-    rows = {row["agent"]: row for row in report["success"]}
-    assert rows.keys() == {"solution-only", "mixed"}
-    assert all(row["set"] == "unseen toolsets" and row["n"] > 0 for row in rows.values())
+    rows = {(row["agent"], row["set"]): row for row in report["success"]}
+    sets = ("unseen toolsets", "unseen toolsets, exact calls")
+    assert rows.keys() == {(agent, name) for agent in ("solution-only", "mixed") for name in sets}
+    assert all(row["n"] > 0 for row in rows.values())
     assert any(finding["claim"].startswith("catalog, unseen toolsets") for finding in report["findings"])
     tokens = [model["tokens"] for model in report["models"]]
     assert all(3000 <= read < 3000 + 2500 for read in tokens)
@@ -147,7 +150,10 @@ def test_bad_worlds_and_ratios_are_one_line() -> None:
     with pytest.raises(ConfigError, match="between 0 and 1"):
         metatask_experiment(True, [], None, 1.5)
     assert metatask_experiment(True, ["logistics"], 2, 0.25).seeds == (0, 1)
-    assert metatask_experiment(False, [], None, None).ablations
+    with pytest.raises(ConfigError, match="--world logistics"):
+        metatask_experiment(True, ["blocksworld"], None, None, ["logistics"])
+    assert metatask_experiment(True, [], None, None, ["logistics"]).ablated == ("logistics",)
+    assert len(metatask_experiment(False, [], None, None).ablated) == 3
 
 
 def test_the_command_refuses_in_one_line(tmp_path: Path) -> None:

@@ -26,9 +26,13 @@ def test_made_up_examples_follow_their_seed_and_values_are_stated() -> None:
 
 def test_every_token_is_in_exactly_one_batch_and_no_batch_is_too_big() -> None:
     items = encode(examples(), tokenizer(), WEIGHTS)
-    made = list(batches(items, 2000, tokenizer().pad_token_id, random.Random(0)))
-    assert sum(batch.tokens for batch in made) == sum(map(len, items))
-    assert all(batch.ids.numel() <= 2000 or len(batch.ids) == 1 for batch in made)
+    spread = {}
+    for alike in (True, False):
+        made = list(batches(items, 2000, tokenizer().pad_token_id, random.Random(0), alike=alike))
+        assert sum(batch.tokens for batch in made) == sum(map(len, items))
+        assert all(batch.ids.numel() <= 2000 or len(batch.ids) == 1 for batch in made)
+        spread[alike] = sum(batch.ids.numel() for batch in made)
+    assert spread[True] < spread[False]  # padding is what batches of unlike lengths cost
 
 
 def test_targets_are_the_assistants_tokens_with_their_weights() -> None:

@@ -38,6 +38,9 @@ def metatasks(
     ] = None,
     seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Models of each variant.")] = None,
     ratio: Annotated[float | None, typer.Option("--ratio", help="Meta-tasks' share of the tokens.")] = None,
+    ablate: Annotated[
+        list[str] | None, typer.Option("--ablate", help="Also leave out each meta-task in turn, in this world.")
+    ] = None,
     catalog: Annotated[
         Path | None, typer.Option("--catalog", help="A catalog whose unseen toolsets are tried too.")
     ] = None,
@@ -47,7 +50,7 @@ def metatasks(
     """Train models with and without meta-tasks on equal tokens, and execute what they call. Goes on if stopped."""
     from toolwise.pipelines.reproduce.metatasks import metatask_experiment, reproduce_metatasks
 
-    config = metatask_experiment(quick, world or (), seeds, ratio)
+    config = metatask_experiment(quick, world or (), seeds, ratio, ablate or ())
     command = " ".join(["toolwise", *sys.argv[1:]])
     with ProgressView() as view:
         document = reproduce_metatasks(config, out, command=command, catalog=catalog, workers=workers, observer=view)

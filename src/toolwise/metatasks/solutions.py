@@ -40,6 +40,8 @@ class SolutionConfig(Config):
     """At most so many calls in one turn; how many is drawn for each example. 0: the whole plan in one turn."""
     longest: int = Field(default=40, ge=1)
     """Longer plans are left out."""
+    closing: bool = True
+    """Ends with the last observations and a closing word, rather than with the last call."""
 
 
 class Goals(Subject, Protocol):
@@ -87,6 +89,15 @@ async def solutions(
             yield made
 
 
+def _up_to_the_last_call(
+    messages: list[ChatMessage], observed: list[Observed]
+) -> tuple[list[ChatMessage], list[Observed]]:
+    """Without what comes after the last turn with calls."""
+    end = max(place for place, message in enumerate(messages) if message.get("tool_calls")) + 1
+    heard = sum(message["role"] == "tool" for message in messages[:end])
+    return messages[:end], observed[:heard]
+
+
 async def _solution(
     subject: Goals, tools: Sequence[Tool], task: Task, split: Split, config: SolutionConfig, rng: random.Random
 ) -> Solution | None:
@@ -114,6 +125,8 @@ async def _solution(
     if not subject.reached(task, session):
         return None
     messages.append({"role": "assistant", "content": FINISHED})
+    if not config.closing:
+        messages, observed = _up_to_the_last_call(messages, observed)
     key = content_key("solution", subject.name, messages)
     example = SFTExample(
         key=key,

@@ -59,7 +59,7 @@ def exact_subject(name: str, sizes: tuple[int, int] | None, problems: Sequence[P
 def goal_subject(name: str, sizes: tuple[int, int], wording: Wording = Wording.VARIED) -> tuple[Goals, Sequence[Tool]]:
     """An exact world, plain or renamed, with its tools. Raises ConfigError."""
     subject = PlanningSubject(name, sizes, wording=wording)
-    return subject, subject.world.variant.toolset.tools
+    return subject, subject.tools
 
 
 def catalog_subject(tools: ToolsetSource, split_of: Mapping[str, Split]) -> Subject:

@@ -26,8 +26,8 @@ def train_model(corpus: Path, out: Path, config: CompactTrainingConfig, observer
     from toolwise.training.sft import train_compact
 
     given, share = _mixture(corpus)
-    if given.first:
-        config = config.model_copy(update={"first_stage": share})
+    if given.tokenizer is not None:
+        config = config.model_copy(update={"first_stage": share, "alike_batches": False})
     summary = train_compact(_read(corpus, Split.TRAIN), _read(corpus, Split.DEV), out, config, observer, given)
     return dict(summary.model_dump(mode="json"))
 

@@ -184,15 +184,25 @@ def collate(items: Sequence[Encoded], pad: int) -> Batch:
     )
 
 
-def batches(items: Sequence[Encoded], tokens: int, pad: int, rng: random.Random) -> Iterator[Batch]:
-    """Batches of at most `tokens` tokens with padding (or one sequence), like lengths together, in random order."""
+def batches(
+    items: Sequence[Encoded], tokens: int, pad: int, rng: random.Random, *, alike: bool = True
+) -> Iterator[Batch]:
+    """Batches of at most `tokens` tokens with padding (or one sequence), in random order.
+
+    Like lengths stand together, which saves padding; or, where `alike` is off, any.
+    """
     order = sorted(range(len(items)), key=lambda index: len(items[index]))
+    if not alike:
+        rng.shuffle(order)
     groups: list[list[int]] = []
+    longest = 0
     for index in order:
-        if groups and (len(groups[-1]) + 1) * len(items[index]) <= tokens:
+        longest = max(longest, len(items[index]))
+        if groups and (len(groups[-1]) + 1) * longest <= tokens:
             groups[-1].append(index)
         else:
             groups.append([index])
+            longest = len(items[index])
     rng.shuffle(groups)
     for group in groups:
         yield collate([items[index] for index in group], pad)

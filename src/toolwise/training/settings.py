@@ -26,6 +26,9 @@ class CompactTrainingConfig(Config):
     """Entries of the tokenizer, besides 256 for bytes and the marks of the template."""
     batch_tokens: int = Field(default=2500, ge=64)
     """Tokens in a batch, padding included."""
+    alike_batches: bool = True
+    """Are real conversations put into batches by their lengths, which saves padding? Where the corpus holds two kinds
+    of examples, of unlike lengths, each batch is then of one kind, and learning both becomes far harder."""
     longest: int = Field(default=1000, ge=64)
     """Longer examples are left out, and counted."""
     learning_rate: float = Field(default=3e-3, gt=0)

@@ -44,7 +44,7 @@ CURVE_FILE = "curve.jsonl"
 SUMMARY_FILE = "training.json"
 UNTRAINED = "untrained"
 SELECTION = SyntheticLevel(tools=(4, 4), parameters=(0, 0))
-WHOLE = SyntheticLevel(tools=(3, 5), parameters=(0, 4), turns=0.15, negatives=0.05)
+WHOLE = SyntheticLevel(tools=(3, 5), parameters=(0, 4), turns=0.15, several=0.3, negatives=0.05)
 _SYNTHETIC_EPOCH = 512
 _TOKENIZER_EXAMPLES = 6000
 _MEASURE_EVERY = 10
@@ -283,7 +283,10 @@ def _prepare(
     tokenizer = given.tokenizer or corpus_tokenizer([*train[:_TOKENIZER_EXAMPLES], *given.first], config.vocabulary)
 
     def short(examples: Sequence[SFTExample]) -> list[Encoded]:
-        return [item for item in encode(examples, tokenizer, _weights(config)) if len(item) <= config.longest]
+        # Mixtures hold an example as often as it is read: each is rendered once.
+        once = {id(example): example for example in examples}
+        encoded = dict(zip(once, encode(list(once.values()), tokenizer, _weights(config)), strict=True))
+        return [item for example in examples if len(item := encoded[id(example)]) <= config.longest]
 
     real, first = short(train), short(given.first)
     left_out = len(train) + len(given.first) - len(real) - len(first)
@@ -321,7 +324,14 @@ def _streams(data: _Data, config: CompactTrainingConfig) -> Iterator[Stream]:
             rng = random.Random(f"{seed}:{epoch}")
             return [shortened(example, config.shortened, rng) for example in examples]
 
-        return Stream(name, read_in_part, batch_tokens=config.batch_tokens, pad=_pad(data), seed=config.seed)
+        return Stream(
+            name,
+            read_in_part,
+            batch_tokens=config.batch_tokens,
+            pad=_pad(data),
+            seed=config.seed,
+            alike=config.alike_batches,
+        )
 
     yield made_up("selection", SELECTION)
     yield made_up("synthetic", WHOLE)

@@ -16,14 +16,25 @@ class Stream:
     """Batches, epoch after epoch; an epoch's examples and their order follow from the seed and its number."""
 
     def __init__(
-        self, name: str, examples: Callable[[int], Sequence[Encoded]], *, batch_tokens: int, pad: int, seed: int
+        self,
+        name: str,
+        examples: Callable[[int], Sequence[Encoded]],
+        *,
+        batch_tokens: int,
+        pad: int,
+        seed: int,
+        alike: bool = True,
     ) -> None:
-        """`examples(epoch)` gives an epoch's examples (the same ones each time, or fresh made-up ones)."""
+        """`examples(epoch)` gives an epoch's examples (the same ones each time, or fresh made-up ones).
+
+        `alike`: are the sequences of a batch of like length?
+        """
         self.name = name
         self._examples = examples
         self._batch_tokens = batch_tokens
         self._pad = pad
         self._seed = seed
+        self._alike = alike
         self._epoch = 0
         self._taken = 0
         self._batches: Iterator[Batch] | None = None
@@ -55,4 +66,4 @@ class Stream:
 
     def _start(self) -> Iterator[Batch]:
         rng = random.Random(f"{self._seed}|{self.name}|{self._epoch}")
-        return batches(self._examples(self._epoch), self._batch_tokens, self._pad, rng)
+        return batches(self._examples(self._epoch), self._batch_tokens, self._pad, rng, alike=self._alike)

@@ -1,5 +1,6 @@
 import asyncio
 import random
+import re
 from collections import deque
 from typing import Any
 
@@ -226,6 +227,25 @@ def test_renamed_tools_share_no_name_with_the_plain_ones() -> None:
         assert not words & {tool.name, *tool.properties}
         assert all(f"`{name}`" in tool.description for name in tool.properties)
     assert open_variant("logistics_4").toolset != renamed.toolset
+
+
+@pytest.mark.parametrize("name", ["blocksworld_5", "logistics_5", "spellwrite_5", "logistics"])
+def test_brief_tools_name_every_parameter_and_differ_from_each_other(name: str) -> None:
+    variant = open_variant(name)
+    tools = variant.brief_tools()
+    assert [tool.id for tool in tools] == [tool.id for tool in variant.toolset.tools]
+    assert len({tool.description for tool in tools}) == len(tools)
+    for tool, whole in zip(tools, variant.toolset.tools, strict=True):
+        assert set(tool.properties) <= set(re.findall("[a-z_]+", tool.description))
+        assert len(tool.description) <= len(whole.description)
+
+
+def test_renamed_words_are_the_same_ones_for_other_tools() -> None:
+    names = [tool.name for i in range(1, 60) for tool in open_variant(f"blocksworld_{i}").toolset.tools]
+    assert all(len(name) == 2 for name in names)
+    assert len(set(names)) > 50
+    unseen = {tool.name for tool in open_variant("blocksworld_1001").toolset.tools}
+    assert unseen <= set(names)
 
 
 @pytest.mark.parametrize(

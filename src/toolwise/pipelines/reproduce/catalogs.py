@@ -20,11 +20,10 @@ from toolwise.pipelines.reproduce.settings import MetaTaskExperiment
 from toolwise.pipelines.train import train_model
 from toolwise.pipelines.verbs import make_tasks, solve_folder, verify_folder
 from toolwise.search import SearchConfig, Strategy
-from toolwise.training.settings import CompactTrainingConfig
 from toolwise.types import Json, Split
 
 CATALOG = "catalog"
-UNSEEN = "unseen toolsets"
+UNSEEN, EXACT = "unseen toolsets", "unseen toolsets, exact calls"
 COMPARED = (Variant.SOLUTION_ONLY, Variant.MIXED)
 _CONCURRENCY = 48
 
@@ -54,9 +53,9 @@ def prepare_catalog(folder: Path, catalog: Path, config: MetaTaskExperiment) -> 
     solve_folder(folder / "tasks", folder / "solved", Strategy.DFSDT.value, resume=True, workers=1)
     verify_folder(folder / "solved", folder / "verified", resume=True, workers=1)
     mixed = folder / Variant.MIXED.value
-    source = MixtureSource(config.ratio, seed=config.data_seed)
+    source = MixtureSource(config.catalog_ratio, seed=config.data_seed)
     first = mixed_corpus_of([folder / "verified"], mixed, None, source)
-    again = MixtureSource(config.ratio, mixed / "metatasks", Variant.SOLUTION_ONLY, config.data_seed)
+    again = MixtureSource(config.catalog_ratio, mixed / "metatasks", Variant.SOLUTION_ONLY, config.data_seed)
     second = mixed_corpus_of([folder / "verified"], folder / Variant.SOLUTION_ONLY.value, None, again)
     return {Variant.MIXED.value: first["mixture"], Variant.SOLUTION_ONLY.value: second["mixture"]}
 
@@ -65,10 +64,9 @@ def train_and_score_catalog(cell: CatalogCell) -> Json:
     """Train on the variant's corpus, and attempt the held-out tasks of unseen toolsets once each (ReAct)."""
     watch = Stopwatch()
     corpus, out = cell.folder / cell.variant.value, cell.folder / "models" / f"{cell.variant.value}-{cell.seed}"
-    settings = CompactTrainingConfig(
-        max_tokens=cell.config.tokens, width=cell.config.training.width, layers=cell.config.training.layers,
-        heads=cell.config.training.heads, threads=1, dev_examples=0, seed=cell.seed,
-    )  # fmt: skip
+    settings = cell.config.catalog_training.model_copy(
+        update={"max_tokens": cell.config.catalog_tokens, "seed": cell.seed}
+    )
     trained = train_model(corpus, out, settings)
     tools = open_catalog(cell.catalog)
     tasks = [task for task in read_tasks(corpus / ACCEPTED_TASKS) if task.provenance.split is Split.UNSEEN_TOOLSET]
@@ -76,8 +74,10 @@ def train_and_score_catalog(cell: CatalogCell) -> Json:
     policy = model_policy(out, threads=1)
     attempts = asyncio.run(attempt_all(tasks, policy, simulated_world(tools), tools, search, _CONCURRENCY))
     return {
-        "success": {UNSEEN: [attempt.passed for attempt in attempts]},
-        "exact": {UNSEEN: [exact_call(attempt.task, attempt.first_calls) for attempt in attempts]},
+        "success": {
+            UNSEEN: [attempt.passed for attempt in attempts],
+            EXACT: [bool(exact_call(attempt.task, attempt.first_calls)) for attempt in attempts],
+        },
         "answers": {},
         "mixture": read_json(corpus / MIXTURE_FILE),
         **{name: trained[name] for name in ("tokens", "steps", "parameters", "loss")},

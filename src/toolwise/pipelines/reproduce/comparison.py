@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from toolwise.evaluation.intervals import difference_with_interval, mean_with_interval
+from toolwise.evaluation.intervals import mean_with_interval
 from toolwise.metatasks import SIX
 from toolwise.pipelines.mixing import Variant
-from toolwise.pipelines.reproduce.catalogs import CATALOG, UNSEEN, CatalogCell
+from toolwise.pipelines.reproduce.catalogs import CATALOG, EXACT, UNSEEN, CatalogCell
 from toolwise.pipelines.reproduce.cells import BASELINES, Cell
-from toolwise.pipelines.reproduce.findings import Conclusion, points, wider
+from toolwise.pipelines.reproduce.findings import Conclusion, points
 from toolwise.pipelines.reproduce.material import HELD_OUT, RENAMED, SETS
 from toolwise.pipelines.reproduce.settings import MetaTaskExperiment
+from toolwise.pipelines.reproduce.two_way import two_way
 from toolwise.types import Json, Metric
 
 MARGIN = 0.05
@@ -43,11 +44,8 @@ def _groups(scored: Sequence[Scored]) -> dict[tuple[str, str], list[Scored]]:
 
 
 def _rate(values: Mapping[int, Sequence[bool]]) -> Metric:
-    """The mean over seeds and tasks. The same tasks come back with every seed, so neither are independent."""
-    flat = [float(value) for of_seed in values.values() for value in of_seed]
-    seeds = [str(seed) for seed, of_seed in values.items() for _ in of_seed]
-    tasks = [str(index) for of_seed in values.values() for index in range(len(of_seed))]
-    return wider([mean_with_interval(flat, seeds), mean_with_interval(flat, tasks)])
+    """The mean over seeds and tasks."""
+    return two_way([[float(value) for value in of_seed] for of_seed in values.values()])
 
 
 def success_rows(scored: Sequence[Scored]) -> list[Json]:
@@ -93,17 +91,11 @@ def _difference(scored: Sequence[Scored], world: str, name: str, labels: tuple[s
         label: {one.cell.seed: one for one in scored if one.cell.world == world and _label(one.cell) == label}
         for label in labels
     }
-    left: list[float] = []
-    right: list[float] = []
-    seeds: list[str] = []
-    tasks: list[str] = []
+    differences = []
     for seed in sorted(of[labels[0]].keys() & of[labels[1]].keys()):
         one, other = (of[label][seed].result["success"][name] for label in labels)
-        left += map(float, one)
-        right += map(float, other)
-        seeds += [str(seed)] * len(one)
-        tasks += map(str, range(len(one)))
-    return wider([difference_with_interval(left, right, clusters) for clusters in (seeds, tasks)])
+        differences.append([float(a) - float(b) for a, b in zip(one, other, strict=True)])
+    return two_way(differences, lowest=-1.0)
 
 
 def _verdict(difference: Metric) -> str:
@@ -124,9 +116,22 @@ def findings(config: MetaTaskExperiment, scored: Sequence[Scored]) -> list[Json]
     found.append(_overall("at least two of the three worlds (held-out instances)", verdicts.get(HELD_OUT, []), _ENOUGH))
     found.append(_overall("all three worlds with renamed tools", verdicts.get(RENAMED, []), _WORLDS))
     if any(one.cell.world == CATALOG for one in scored):
-        found.append(_finding(scored, CATALOG, UNSEEN, pair))
+        found += [_finding(scored, CATALOG, name, pair) for name in (UNSEEN, EXACT)]
     found.append(_matched(config, scored))
     return found
+
+
+def ablation_rows(config: MetaTaskExperiment, scored: Sequence[Scored]) -> list[Json]:
+    """World, the meta-task left out, and test set: success of mixed less that of mixed without it."""
+    mixed = Variant.MIXED.value
+    rows = []
+    for world in config.worlds:
+        for kind in SIX:
+            for name in SETS:
+                difference = _difference(scored, world, name, (mixed, f"{mixed} without {kind.value}"))
+                if difference.n:
+                    rows.append({"world": world, "kind": kind.value, "set": name, **difference.model_dump()})
+    return rows
 
 
 def _finding(scored: Sequence[Scored], world: str, name: str, pair: tuple[str, str]) -> Json:
@@ -151,10 +156,10 @@ def _overall(where: str, verdicts: Sequence[str], needed: int) -> Json:
 
 
 def _matched(config: MetaTaskExperiment, scored: Sequence[Scored]) -> Json:
-    read = [one.result["tokens"] for one in scored]
+    read = [one.result["tokens"] for one in scored if one.cell.world != CATALOG]
     spread = max((abs(tokens - config.tokens) / config.tokens for tokens in read), default=0.0)
     return {
-        "claim": "all models read the same number of tokens",
+        "claim": "all models of the worlds read the same number of tokens",
         "claimed": f"{config.tokens:,}, within {_TOLERANCE:.0%}",
         "measured": f"{min(read):,} to {max(read):,}" if read else "not measured",
         "verdict": UNCLEAR if not read else HOLDS if spread <= _TOLERANCE else FAILS,

@@ -158,17 +158,19 @@ async def _attempt(actor: Actor, tasks: Sequence[tuple[Goals, Solution]]) -> lis
 
 
 async def _take(episode: Episode, act: Act) -> None:
-    """Execute a turn's calls up to the limit; a turn without calls ends the episode, and so does the goal."""
+    """Execute a turn's calls up to the limit; the goal ends the episode, and so does a turn of which no call runs."""
     shown = [chat_call(c, episode.offer, f"call_{episode.calls + i + 1}") for i, c in enumerate(act.calls)]
     episode.messages.append({"role": "assistant", "content": act.content, "tool_calls": shown})
+    ran = False
     for call, written in zip(act.calls, shown, strict=True):
         observation = await episode.session.call(call)
         episode.calls += 1
+        ran = ran or observation.ok
         episode.messages.append(tool_message(observation, written["id"]))
         episode.reached = episode.subject.reached(episode.solution.task, episode.session)
         if episode.reached or episode.calls >= episode.limit:
             break
-    episode.over = episode.reached or not act.calls or episode.calls >= episode.limit
+    episode.over = episode.reached or not ran or episode.calls >= episode.limit
 
 
 def answers_right(

@@ -35,8 +35,6 @@ HELD_OUT, LARGER, RENAMED = "held-out", "larger", "renamed"
 SETS = (HELD_OUT, LARGER, RENAMED)
 _UNSEEN = range(1001, 1011)
 """The renamings of the test set, so that no one lucky name decides it; training uses 1, 2, …"""
-_ANY = 40
-"""Calls of the longest plans of all."""
 _PER_INSTANCE = 20
 """Meta-tasks from one start: few, so that there are many starts."""
 _SOLUTIONS, _METATASKS, _QUESTIONS = "solutions.jsonl", "metatasks.jsonl", "questions.jsonl"
@@ -132,7 +130,6 @@ class WorldData:
             seed=seed,
             calls_per_turn=self.config.calls_per_turn,
             longest=longest,
-            states=self.config.states,
             closing=False,
         )
 
@@ -163,7 +160,7 @@ class WorldData:
         sets[RENAMED] = (renamed, sizes.trained)
 
         async def draw(name: str, place: int, count: int, subject: Goals, tools: Sequence[Tool]) -> list[Solution]:
-            longest = _ANY if name == LARGER else sizes.longest
+            longest = sizes.longest_larger if name == LARGER else sizes.longest
             made = self._solution_config(f"{name}:{place}:test", longest)
             return [s async for s in solutions(subject, tools, count, made, (Split.SEEN_TOOLSET,))]
 

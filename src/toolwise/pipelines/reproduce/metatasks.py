@@ -22,7 +22,14 @@ from toolwise.pipelines.reproduce.catalogs import (
     train_and_score_catalog,
 )
 from toolwise.pipelines.reproduce.cells import Cell, score_baselines, train_and_score, world_data
-from toolwise.pipelines.reproduce.comparison import Scored, answer_rows, baseline_rows, findings, success_rows
+from toolwise.pipelines.reproduce.comparison import (
+    Scored,
+    ablation_rows,
+    answer_rows,
+    baseline_rows,
+    findings,
+    success_rows,
+)
 from toolwise.pipelines.reproduce.page import render_page, render_plot
 from toolwise.pipelines.reproduce.settings import MetaTaskExperiment, full_experiment, quick_experiment
 from toolwise.ports import Observer, silent
@@ -35,15 +42,20 @@ _STAGE = "models"
 
 
 def metatask_experiment(
-    quick: bool, worlds: Sequence[str], seeds: int | None, ratio: float | None
+    quick: bool, worlds: Sequence[str], seeds: int | None, ratio: float | None, ablated: Sequence[str] = ()
 ) -> MetaTaskExperiment:
     """The experiment's settings. Raises ConfigError."""
     make = quick_experiment if quick else full_experiment
     known = make().worlds
-    unknown = next((name for name in worlds if name not in known), None)
+    unknown = next((name for name in (*worlds, *ablated) if name not in known), None)
     if unknown is not None:
         raise ConfigError(f"the experiment has no world {unknown!r}; choose among {', '.join(known)}")
     config = make(tuple(worlds), tuple(range(seeds)) if seeds else ())
+    missing = next((name for name in ablated if name not in config.worlds), None)
+    if missing is not None:
+        raise ConfigError(f"--ablate {missing}: this world is not in the experiment; add --world {missing}")
+    if ablated:
+        config = config.model_copy(update={"ablated": tuple(dict.fromkeys(ablated))})
     return config if ratio is None else config.model_copy(update={"ratio": checked_ratio(ratio)})
 
 
@@ -93,10 +105,9 @@ def _on_catalog(context: Context, catalog: Path, config: MetaTaskExperiment) -> 
     """The scored models of a catalog's corpora, and what failed."""
     part = context.path(CATALOG)
     context.stage(f"data: {CATALOG}", lambda: prepare_catalog(part, catalog, config))
-    cells = {
-        cell.key: cell
-        for cell in (CatalogCell(part, catalog, config, v, seed) for seed in config.seeds for v in COMPARED)
-    }
+    seeds = config.seeds[: config.catalog_seeds]
+    made = (CatalogCell(part, catalog, config, variant, seed) for seed in seeds for variant in COMPARED)
+    cells = {cell.key: cell for cell in made}
     rows = context.run.rows(CATALOG)
     run_shards(
         rows, cells, train_and_score_catalog, stage=CATALOG, workers=context.processes, observer=context.observer
@@ -106,14 +117,15 @@ def _on_catalog(context: Context, catalog: Path, config: MetaTaskExperiment) -> 
 
 
 def _cells(out: Path, config: MetaTaskExperiment) -> Iterator[Cell]:
-    """Seed by seed, so that a run that is stopped early has whole comparisons."""
+    """Seed by seed, so that a run that is stopped early has whole comparisons; the ablations last."""
     for seed in config.seeds:
         for world in config.worlds:
             for variant in config.variants:
                 yield Cell(out, config, world, variant, seed)
-            if config.ablations:
-                for kind in SIX:
-                    yield Cell(out, config, world, Variant.MIXED, seed, kind)
+    for seed in config.seeds:
+        for world in config.ablated:
+            for kind in SIX:
+                yield Cell(out, config, world, Variant.MIXED, seed, kind)
 
 
 def _report(
@@ -133,6 +145,7 @@ def _report(
         ],
         "success": [*success_rows(scored), *baseline_rows(baselines)],
         "answers": answer_rows(scored),
+        "ablations": ablation_rows(config, scored),
         "findings": findings(config, scored),
         "hardware": {
             "machine": platform.machine(),

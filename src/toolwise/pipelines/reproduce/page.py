@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from toolwise.pipelines.reproduce.findings import points
 from toolwise.pipelines.reproduce.findings_page import cell, findings_table, table
 from toolwise.pipelines.reproduce.plots import Dot, dot_plot
-from toolwise.types import Json
+from toolwise.types import Json, Metric
 
 _COLOURS = {"solution-only": "#7a7a7a", "meta-only": "#c08a2d", "mixed": "#1f77b4", "two-stage": "#2c8c57"}
 _OTHER = "#b0b0b0"
+_METRIC = ("value", "n", "low", "high")
 
 
 def _pivot(rows: Sequence[Json], column: str) -> list[str]:
@@ -52,6 +54,9 @@ def render_page(report: Json) -> str:
         "",
     ]
     lines += _pivot(report["answers"], "kind")
+    if report["ablations"]:
+        lines += ["## Without one meta-task", "", "Points of success that the mixed models lose without it.", ""]
+        lines += _lost(report["ablations"])
     lines += ["## Tokens", ""]
     lines += table(
         ["model", "tokens read", "of them meta-tasks", "steps", "loss", "seconds"],
@@ -66,6 +71,17 @@ def render_page(report: Json) -> str:
     if report["failed"]:
         lines += ["## Failed", "", *(f"- {key}: {why}" for key, why in report["failed"].items()), ""]
     return "\n".join(lines)
+
+
+def _lost(rows: Sequence[Json]) -> list[str]:
+    """World and meta-task down, test sets across."""
+    names = list(dict.fromkeys(row["set"] for row in rows))
+    shown = {(row["world"], row["kind"], row["set"]): points(Metric(**{k: row[k] for k in _METRIC})) for row in rows}
+    body = [
+        [world, kind, *(shown.get((world, kind, name), "-") for name in names)]
+        for world, kind in dict.fromkeys((row["world"], row["kind"]) for row in rows)
+    ]
+    return table(["world", "left out", *names], body)
 
 
 def render_plot(rows: Sequence[Json]) -> str:

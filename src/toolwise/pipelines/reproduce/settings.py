@@ -18,6 +18,8 @@ class WorldSizes(Config):
     larger: tuple[int, int]
     longest: int = Field(default=40, ge=1)
     """Plans of training and of held-out instances have at most so many calls."""
+    longest_larger: int = Field(default=40, ge=1)
+    """And those of larger instances."""
 
 
 class MetaTaskExperiment(Config):
@@ -27,7 +29,7 @@ class MetaTaskExperiment(Config):
     seeds: tuple[int, ...] = (0, 1, 2)
     """Of the models' first weights and of the order of their batches."""
     variants: tuple[Variant, ...] = tuple(Variant)
-    ratio: float = Field(default=0.25, ge=0, le=1)
+    ratio: float = Field(default=0.5, ge=0, le=1)
     """Meta-tasks' share of the tokens, in the mixed and the two-stage variant."""
     tokens: int = Field(ge=1000)
     """Every model reads so many."""
@@ -37,72 +39,76 @@ class MetaTaskExperiment(Config):
     """Meta-task examples of a world, all splits together."""
     calls_per_turn: int = Field(default=0, ge=0, le=6)
     """At most so many; 0 for the whole plan in one turn."""
-    states: bool = False
-    """Do solutions say before each turn's calls which state they are in?"""
-    renamings: int = Field(default=40, ge=0)
+    renamings: int = Field(default=150, ge=0)
     """Training examples that are not in the plain tools are spread evenly over so many renamings."""
-    plain: float = Field(default=0.5, ge=0, le=1)
+    plain: float = Field(default=0.25, ge=0, le=1)
     """Share of the training examples in the plain tools."""
     wording: Wording = Wording.PLAIN
     """Of states, goals and questions, in training and in the tests."""
-    tested: int = Field(default=40, ge=1)
+    tested: int = Field(default=60, ge=1)
     """Tasks of each test set."""
     questions: int = Field(default=60, ge=1)
     """Held-out meta-task questions, evenly over the kinds."""
     vocabulary: int = 500
-    ablations: bool = False
-    """Also leave out each meta-task in turn from the mixed variant."""
-    catalog_tasks: int = Field(default=200, ge=1)
+    ablated: tuple[str, ...] = ()
+    """Worlds in which each meta-task in turn is also left out of the mixed variant."""
+    catalog_tasks: int = Field(default=400, ge=1)
     """Where a catalog is given: training tasks to write."""
-    catalog_held_out: int = Field(default=60, ge=1)
+    catalog_held_out: int = Field(default=80, ge=1)
     """And tasks of each other split."""
+    catalog_tokens: int = Field(default=1_200_000, ge=1000)
+    """Every model of the catalog's reads so many."""
+    catalog_ratio: float = Field(default=0.25, ge=0, le=1)
+    catalog_seeds: int = Field(default=3, ge=1)
+    """At most so many of the seeds."""
     training: CompactTrainingConfig
+    catalog_training: CompactTrainingConfig
     data_seed: int = 0
+
+
+_TRAINING = CompactTrainingConfig(
+    width=64, layers=2, heads=2, batch_tokens=2000, alike_batches=False, learning_rate=1e-2, warm_up=20, threads=1,
+    selection=0, synthetic=0, shortened=0, dev_examples=0, longest=1500,
+)  # fmt: skip
+_CATALOG_TRAINING = CompactTrainingConfig(width=64, layers=3, alike_batches=False, threads=1, dev_examples=0)
+_SIZES = {
+    "blocksworld": WorldSizes(trained=(2, 3), larger=(4, 4), longest_larger=8),
+    "logistics": WorldSizes(trained=(1, 1), larger=(2, 2), longest=4, longest_larger=8),
+    "spellwrite": WorldSizes(trained=(1, 1), larger=(2, 2)),
+}
 
 
 def quick_experiment(worlds: tuple[str, ...] = (), seeds: tuple[int, ...] = ()) -> MetaTaskExperiment:
     """For two cores: 36 models of a tenth of the usual size."""
-    training = CompactTrainingConfig(
-        width=64, layers=3, batch_tokens=1000, learning_rate=5e-3, warm_up=20, threads=1,
-        selection=0, synthetic=0, shortened=0, dev_examples=0, longest=1500,
-    )  # fmt: skip
-    sizes = {
-        "blocksworld": WorldSizes(trained=(2, 3), larger=(4, 4)),
-        "logistics": WorldSizes(trained=(1, 1), larger=(2, 2), longest=4),
-        "spellwrite": WorldSizes(trained=(1, 1), larger=(2, 2)),
-    }
     return MetaTaskExperiment(
-        worlds={name: sizes[name] for name in worlds or sizes},
+        worlds={name: _SIZES[name] for name in worlds or _SIZES},
         seeds=seeds or (0, 1, 2),
-        tokens=400_000,
-        solutions=400,
-        metatasks=7000,
+        tokens=900_000,
+        solutions=200,
+        metatasks=9000,
         tested=60,
-        training=training,
+        training=_TRAINING,
+        catalog_training=_CATALOG_TRAINING,
     )
 
 
 def full_experiment(worlds: tuple[str, ...] = (), seeds: tuple[int, ...] = ()) -> MetaTaskExperiment:
-    """For a night: larger models and instances, more tokens, and the ablations."""
-    training = CompactTrainingConfig(
-        width=128, layers=5, batch_tokens=2500, learning_rate=3e-3, threads=1,
-        selection=0, synthetic=0, shortened=0, dev_examples=0, longest=1500,
-    )  # fmt: skip
-    sizes = {
-        "blocksworld": WorldSizes(trained=(2, 4), larger=(5, 5)),
-        "logistics": WorldSizes(trained=(1, 1), larger=(2, 2)),
-        "spellwrite": WorldSizes(trained=(1, 2), larger=(3, 3)),
-    }
+    """For a night: larger models, more tokens, more tests, and the ablations."""
+    training = _TRAINING.model_copy(update={"width": 128, "layers": 4, "batch_tokens": 4000, "learning_rate": 5e-3})
+    names = worlds or tuple(_SIZES)
     return MetaTaskExperiment(
-        worlds={name: sizes[name] for name in worlds or sizes},
+        worlds={name: _SIZES[name] for name in names},
         seeds=seeds or (0, 1, 2, 3, 4),
         tokens=4_000_000,
-        solutions=4000,
-        metatasks=60_000,
+        solutions=200,
+        metatasks=40_000,
         tested=150,
         questions=300,
-        ablations=True,
+        ablated=names,
         catalog_tasks=4000,
         catalog_held_out=300,
+        catalog_tokens=6_000_000,
+        catalog_seeds=5,
         training=training,
+        catalog_training=_CATALOG_TRAINING.model_copy(update={"width": 128, "layers": 5}),
     )

@@ -24,17 +24,25 @@ TOOLS: tuple[ToolText, ...] = (
         "pick_up",
         "Pick up {block} from the table. It must lie on the table with nothing on it, and the hand must be empty.",
         {"block": "The block to pick up."},
+        "{block} from the table: pick up.",
     ),
-    ToolText("put_down", "Put {block}, which the hand must hold, down on the table.", {"block": "The block held."}),
+    ToolText(
+        "put_down",
+        "Put {block}, which the hand must hold, down on the table.",
+        {"block": "The block held."},
+        "{block} to the table: put down.",
+    ),
     ToolText(
         "stack",
         "Put {block}, which the hand must hold, onto {target}. Nothing may lie on {target}.",
         {"block": "The block held.", "target": "The block to put it on."},
+        "{block} onto {target}: put on.",
     ),
     ToolText(
         "unstack",
         "Take {block} off {target}, on which it must lie. Nothing may lie on {block}, and the hand must be empty.",
         {"block": "The block to take.", "target": "The block that it lies on."},
+        "{block} off {target}: take off.",
     ),
 )
 

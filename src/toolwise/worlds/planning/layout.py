@@ -142,12 +142,14 @@ class Domain(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ToolText:
-    """A tool as documents describe it; `{x}` in the description stands for the parameter x's name."""
+    """A tool as documents describe it; `{x}` in a description stands for the parameter x's name."""
 
     name: str
     description: str
     parameters: Mapping[str, str]
     """Parameter -> its description."""
+    brief: str
+    """The description in a few words, without the preconditions: for models that are to find those out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,21 +22,25 @@ TOOLS: tuple[ToolText, ...] = (
         "load",
         "Load {package} into {vehicle}, a truck or an airplane. Both must be at {location}.",
         {"package": "The package.", "vehicle": "The truck or airplane.", "location": "Where both are."},
+        "{package} into {vehicle} at {location}: load.",
     ),
     ToolText(
         "unload",
         "Unload {package} from {vehicle}, a truck or an airplane, at {location}, where the vehicle must be.",
         {"package": "The package.", "vehicle": "The truck or airplane.", "location": "Where the vehicle is."},
+        "{package} from {vehicle} at {location}: unload.",
     ),
     ToolText(
         "drive",
         "Drive {truck} from {origin}, where it must be, to {destination} in the same city.",
         {"truck": "The truck.", "origin": "Where it is.", "destination": "Where it goes."},
+        "{truck} from {origin} to {destination}: drive.",
     ),
     ToolText(
         "fly",
         "Fly {airplane} from {origin}, where it must be, to {destination}. Both must be airports.",
         {"airplane": "The airplane.", "origin": "Where it is.", "destination": "Where it goes."},
+        "{airplane} from {origin} to {destination}: fly.",
     ),
 )
 _LAYOUTS = 64

@@ -45,18 +45,23 @@ TOOLS: tuple[ToolText, ...] = (
         "spell",
         "Spell {word} into loose letters on the tray, which must be empty.",
         {"word": "One of the words that can be spelt."},
+        "{word} into letters: spell.",
     ),
     ToolText(
         "write",
         "Write {letter} from the tray into the cell under the cursor, which must be blank. The cursor moves right.",
         {"letter": "A letter on the tray."},
+        "{letter} from the tray: write.",
     ),
-    ToolText("erase", "Erase the letter under the cursor. It is lost.", {}),
+    ToolText("erase", "Erase the letter under the cursor. It is lost.", {}, "Erase."),
     ToolText(
-        "move", "Move the cursor one cell in {direction}, within the tape.", {"direction": "Either left or right."}
+        "move",
+        "Move the cursor one cell in {direction}, within the tape.",
+        {"direction": "Either left or right."},
+        "{direction}, left or right: move.",
     ),
-    ToolText("discard", "Throw away all letters on the tray, of which there must be some.", {}),
-    ToolText("undo", "Take back the last edit, if the last call that ran was a write or an erase.", {}),
+    ToolText("discard", "Throw away all letters on the tray, of which there must be some.", {}, "Discard."),
+    ToolText("undo", "Take back the last edit, if the last call that ran was a write or an erase.", {}, "Undo."),
 )
 CURSOR = "^"
 """Stands before the cell under the cursor."""

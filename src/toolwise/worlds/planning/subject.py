@@ -48,7 +48,8 @@ class PlanningSubject:
             raise ConfigError(f"sizes {self._sizes[0]} to {self._sizes[1]} hold none; give the smaller one first")
         for size in self._sizes:
             self._domain.generate(size, random.Random(0))  # says which sizes there are
-        self._tools = tuple(tool.id for tool in self._variant.toolset.tools)
+        self.tools = self._variant.brief_tools() if self.brief else self._variant.toolset.tools
+        self._tools = tuple(tool.id for tool in self.tools)
         self._calls: dict[tuple[str, tuple[str, ...]], ToolCall] = {}
         self._imported = [self._checked(instance) for instance in instances]
 

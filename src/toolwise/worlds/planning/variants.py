@@ -18,6 +18,7 @@ DOMAINS: Mapping[str, Domain] = {d.name: d for d in (BlocksWorld(), Logistics(),
 """Name -> exact world."""
 _ONSETS = "b d f g k l m n p r s t v z".split()
 _VOWELS = "a e i o u".split()
+_ENGLISH = {"be", "do", "go", "me", "no", "so", "to", "ma", "pa", "la", "re", "ti"}
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,16 @@ class Variant:
     def name(self) -> str:
         return self.toolset.name
 
+    def brief_tools(self) -> tuple[Tool, ...]:
+        """The tools with the shortest documentation that tells them and their parameters apart."""
+        texts = {text.name: text for text in self.domain.tools}
+        brief = []
+        for tool in self.toolset.tools:
+            name, given = self.canonical[tool.id]
+            written = texts[name].brief.format(**dict(zip(texts[name].parameters, given, strict=True)))
+            brief.append(tool.model_copy(update={"description": written}))
+        return tuple(brief)
+
 
 def is_exact_world(name: str) -> bool:
     """Is it the name of an exact world, plain (`blocksworld`) or renamed (`blocksworld_7`)?"""
@@ -42,7 +53,7 @@ def is_exact_world(name: str) -> bool:
     return domain in DOMAINS and (name == domain or number.isdigit())
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)
 def open_variant(name: str) -> Variant:
     """The variant of that name. Raises ConfigError."""
     if not is_exact_world(name):
@@ -86,10 +97,11 @@ def _tool(tool_id: str, name: str, text: ToolText, parameters: Mapping[str, str]
 
 
 def _made_up(rng: random.Random) -> Iterator[str]:
-    """Words of two or three syllables, none twice."""
-    used: set[str] = set()
-    while True:
-        word = "".join(rng.choice(_ONSETS) + rng.choice(_VOWELS) for _ in range(rng.randint(2, 3)))
-        if word not in used:
-            used.add(word)
-            yield word
+    """Syllables in a random order, then pairs of them; none twice.
+
+    They are few, so every variant gives the same words to other tools: a model that has read some variants knows the
+    words of all, and what they stand for in none that it has not read.
+    """
+    syllables = [onset + vowel for onset in _ONSETS for vowel in _VOWELS if onset + vowel not in _ENGLISH]
+    yield from rng.sample(syllables, len(syllables))
+    yield from (first + second for first in syllables for second in syllables)
