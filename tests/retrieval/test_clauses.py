@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from toolwise.retrieval import Bm25Retriever, ClauseRetriever, Document, clauses
+from toolwise.retrieval.ranking import Floats, PoolRetriever
 
 
 @pytest.mark.parametrize(
@@ -46,3 +48,28 @@ def test_a_request_of_one_part_keeps_its_order(documents: list[Document]) -> Non
     inner = Bm25Retriever.build(documents)
     (found,) = ClauseRetriever(inner, 2.0).search(["delete the folder"], 5)
     assert [hit.tool for hit in found] == [hit.tool for hit in inner.search(["delete the folder"], 5)[0]]
+
+
+class Written(PoolRetriever):
+    """Scores that were written down for each text."""
+
+    name = "written"
+
+    def __init__(self, scores: dict[str, list[float]]) -> None:
+        super().__init__([f"t.{i}" for i in range(len(next(iter(scores.values()))))])
+        self._scores = scores
+
+    def scores(self, queries: list[str]) -> Floats:  # type: ignore[override]
+        return np.array([self._scores[query] for query in queries], dtype=np.float32)
+
+
+def test_a_part_that_finds_nothing_in_particular_counts_less() -> None:
+    story, wish = "My holiday plans changed a lot.", "Cancel the hotel booking."
+    whole = [1.0, 0.8, 0.9, 0.1, 0.1, 0.1]
+
+    def ranked(told: list[float]) -> list[str]:
+        inner = Written({f"{story} {wish}": whole, story: told, wish: [1.0, 0.2, 0.3, 0.0, 0.0, 0.0]})
+        return [hit.tool for hit in ClauseRetriever(inner, 0.4).search([f"{story} {wish}"], 3)[0]]
+
+    assert ranked([0.0, 5.0, 0.0, 0.0, 0.0, 0.0])[1] == "t.1"
+    assert ranked([0.8, 0.85, 0.8, 0.7, 0.2, 0.1])[1] == "t.2"

@@ -20,6 +20,7 @@ from toolwise.retrieval import (
     FusionRetriever,
     IndexMissingError,
     IndexStaleError,
+    NarrowRetriever,
     PlainBm25Retriever,
     StandardFusionRetriever,
     build_index,
@@ -31,7 +32,7 @@ from toolwise.retrieval import (
 from toolwise.retrieval.ranking import PoolRetriever
 from toolwise.types import Json, content_key
 
-BM25, PLAIN, HYBRID, WHOLE = "bm25", "bm25-plain", "hybrid:", "whole:"
+BM25, PLAIN, HYBRID, WHOLE, NARROW = "bm25", "bm25-plain", "hybrid:", "whole:", "narrow:"
 INDEX_FOLDER, VECTORS_FOLDER = "index", "vectors"
 _SCRATCH_WEIGHTS = "encoder.safetensors"
 
@@ -85,29 +86,41 @@ def named_retriever(opened: CatalogFile, name: str, observer: Observer = silent)
     """`bm25`, `bm25-plain`, a retriever's or encoder's folder or id, or `hybrid:` and one of those, over a catalog.
 
     Trained retrievers are asked for a request's parts too, unless `whole:` comes first; `hybrid:bm25` is BM25 asked so.
+    `narrow:` before any of these leaves the tools of the best toolsets only.
 
     Vectors of a pretrained encoder are kept beside the catalog and only changed documents are encoded again.
     Raises ConfigError for a name that is none, ModelError, CatalogError, MissingExtraError.
     """
     pool = _Pool(opened, observer)
-    if name == BM25:
-        return pool.bm25()
-    if name == PLAIN:
-        return PlainBm25Retriever.build(pool.documents())
-    whole = name.startswith(WHOLE)
-    fused = name.removeprefix(WHOLE).startswith(HYBRID)
-    base = name.removeprefix(WHOLE).removeprefix(HYBRID)
-    if base == BM25:
-        chosen: PoolRetriever = pool.bm25()
-        return chosen if whole else ClauseRetriever(chosen, CLAUSE_WEIGHT)
-    dense, fusion_weight, clause_weight = _dense(pool, base)
-    if fused:
-        lexical = pool.bm25()
-        if isinstance(dense, DenseRetriever):
-            dense = FusionRetriever(lexical, dense, cautious_share(lexical, dense))
-        else:
-            dense = StandardFusionRetriever(lexical, dense, fusion_weight)
-    return dense if whole else ClauseRetriever(dense, clause_weight)
+    modes, base = _modes(name)
+    if base == PLAIN:
+        chosen: PoolRetriever = PlainBm25Retriever.build(pool.documents())
+        clause_weight = 0.0
+    elif base == BM25:
+        chosen = pool.bm25()
+        clause_weight = CLAUSE_WEIGHT if HYBRID in modes else 0.0
+    else:
+        chosen, fusion_weight, clause_weight = _dense(pool, base)
+        if HYBRID in modes:
+            chosen = _fused(pool.bm25(), chosen, fusion_weight)
+    if NARROW in modes:
+        chosen = NarrowRetriever(chosen, {summary.name: summary.category for summary in opened.summaries})
+    return chosen if WHOLE in modes or not clause_weight else ClauseRetriever(chosen, clause_weight)
+
+
+def _modes(name: str) -> tuple[set[str], str]:
+    """What comes before the base's name, in any order, and the base."""
+    modes: set[str] = set()
+    while found := next((mode for mode in (HYBRID, WHOLE, NARROW) if name.startswith(mode)), ""):
+        modes.add(found)
+        name = name.removeprefix(found)
+    return modes, name
+
+
+def _fused(lexical: Bm25Retriever, dense: PoolRetriever, weight: float) -> PoolRetriever:
+    if isinstance(dense, DenseRetriever):
+        return FusionRetriever(lexical, dense, cautious_share(lexical, dense))
+    return StandardFusionRetriever(lexical, dense, weight)
 
 
 def _dense(pool: _Pool, base: str) -> tuple[PoolRetriever, float, float]:

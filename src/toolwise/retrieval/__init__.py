@@ -23,6 +23,7 @@ from toolwise.retrieval.index import (
     open_retriever,
     read_summary,
 )
+from toolwise.retrieval.narrowing import NarrowRetriever
 from toolwise.retrieval.plain import PlainBm25Retriever
 from toolwise.retrieval.train import RetrieverSummary, train_retriever
 
@@ -38,6 +39,7 @@ __all__ = [
     "IndexMissingError",
     "IndexStaleError",
     "IndexSummary",
+    "NarrowRetriever",
     "PlainBm25Retriever",
     "RetrieverConfig",
     "RetrieverSummary",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from toolwise.retrieval.ranking import Floats, PoolRetriever, relative
+import numpy as np
+
+from toolwise.retrieval.ranking import Floats, PoolRetriever, prominence, relative
 from toolwise.retrieval.tokens import terms
 
 _VERBS = (
@@ -62,7 +64,7 @@ class ClauseRetriever(PoolRetriever):
 
     Scores are relative to each search's best. A tool's score is its score for the whole request plus `weight` times
     the sharpened best of its scores for a part: what is best for one part comes up, however little it has to do with
-    the rest.
+    the rest. A part whose best stands out less than the whole request's counts less: it may only tell the story.
     """
 
     def __init__(self, inner: PoolRetriever, weight: float) -> None:
@@ -75,14 +77,17 @@ class ClauseRetriever(PoolRetriever):
         """Scores, queries by tools."""
         parts = [clauses(query) for query in queries]
         asked = self._inner.scores([*queries, *(part for row in parts for part in row)])
+        prominent = prominence(asked) if any(parts) else np.zeros(len(asked), dtype=np.float32)
         asked = relative(asked)
         rows: Floats = asked[: len(queries)]
         start = len(queries)
         for i, found in enumerate(parts):
             if found:
-                sharpened = _sixth_power(asked[start : start + len(found)].max(axis=0))
-                sharpened *= self._weight
-                rows[i] += sharpened
+                part = slice(start, start + len(found))
+                sharpened = _sixth_power(asked[part])
+                if prominent[i] > 0:
+                    sharpened *= np.minimum(1, prominent[part] / prominent[i])[:, None]
+                rows[i] += self._weight * sharpened.max(axis=0)
                 rows[i] /= 1 + self._weight
             start += len(found)
         return rows

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from toolwise.retrieval.bm25 import Bm25Retriever
 from toolwise.retrieval.dense import DenseRetriever
-from toolwise.retrieval.ranking import Floats, PoolRetriever, relative, standard_scores
+from toolwise.retrieval.ranking import Floats, PoolRetriever, relative
 
 _STRANGE, _AT_HOME = 0.93, 0.98
 """Shares of a pool's words that an encoder from scratch knows: other domains have up to the first, its own at least
@@ -56,6 +56,9 @@ class StandardFusionRetriever(FusionRetriever):
 
     def scores(self, queries: Sequence[str]) -> Floats:
         """Fused standard scores, queries by tools."""
-        dense, lexical = self._dense.scores(queries), self._lexical.scores(queries)
-        fused: Floats = self._weight * standard_scores(dense) + (1 - self._weight) * standard_scores(lexical)
+        fused = self._dense.standard(queries)
+        fused *= self._weight
+        lexical = self._lexical.standard(queries)
+        lexical *= 1 - self._weight
+        fused += lexical
         return fused

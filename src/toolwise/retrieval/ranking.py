@@ -70,6 +70,13 @@ def standard_scores(scores: Floats) -> Floats:
     return standard
 
 
+def prominence(scores: Floats) -> Floats:
+    """(queries,) how many standard deviations each query's best is above its mean."""
+    spread = scores.std(axis=1)
+    above: Floats = (scores.max(axis=1, initial=0) - scores.mean(axis=1)) / np.where(spread > 0, spread, 1)
+    return above
+
+
 def inner_products(queries: Floats, vectors: Floats) -> Floats:
     """`queries @ vectors.T`, (queries, vectors), reading a large pool's vectors from memory once for all queries.
 
@@ -96,6 +103,10 @@ class PoolRetriever(ABC):
     @abstractmethod
     def scores(self, queries: Sequence[str]) -> Floats:
         """Scores, queries by tools; higher is better."""
+
+    def standard(self, queries: Sequence[str]) -> Floats:
+        """`standard_scores` of the scores, queries by tools."""
+        return standard_scores(self.scores(queries))
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         """For each query its best `k` tools, best first; tools that score nothing are left out."""

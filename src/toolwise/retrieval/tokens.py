@@ -9,6 +9,10 @@ from typing import Any
 from toolwise.text import identifier_words
 
 _RUN = re.compile(r"\w+")
+_QUOTED = re.compile(r"\"[^\"]{0,400}\"|(?<!\w)'[^']{0,400}'(?!\w)|“[^”]{0,400}”|`[^`]{0,400}`")
+_VALUE = re.compile(r"\d|@|://")
+"""What tells a value from a word."""
+_FEWEST_TERMS = 2
 
 STOP_WORDS = frozenset(
     """
@@ -46,3 +50,9 @@ def terms(text: str) -> list[str]:
     Stems are Snowball's English ones (Porter, 1980, and its successor "Porter2").
     """
     return [term for run in _RUN.findall(text) for term in _run_terms(run)]
+
+
+def without_values(text: str) -> str:
+    """A request without what is quoted, addressed or numbered in it; the text itself where too little is left."""
+    bare = " ".join(word for word in _QUOTED.sub(" ", text).split() if not _VALUE.search(word))
+    return bare if len(terms(bare)) >= _FEWEST_TERMS else text

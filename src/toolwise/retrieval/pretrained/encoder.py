@@ -15,6 +15,7 @@ from toolwise.errors import ConfigError, MissingExtraError, ModelError, boundary
 from toolwise.retrieval.clauses import CLAUSE_WEIGHT
 from toolwise.retrieval.pretrained.rendering import TEXT_RENDERING, VIEW_TOKENS, VIEW_WEIGHTS
 from toolwise.retrieval.ranking import Floats
+from toolwise.retrieval.tokens import without_values
 from toolwise.types import Frozen
 
 SETTINGS = "toolwise_retriever.json"
@@ -131,7 +132,16 @@ class TextEncoder:
         return vectors
 
     def encode_queries(self, queries: Sequence[str]) -> Floats:
-        return self.encode([self.settings.query_prefix + query for query in queries])
+        """Unit vectors of requests, each midway between the request's and that of the request without its values.
+
+        Values say little about the tool, and a request full of them lies far from every document.
+        """
+        shown = [self.settings.query_prefix + query for query in queries]
+        bare = [self.settings.query_prefix + without_values(query) for query in queries]
+        distinct = {text: i for i, text in enumerate(dict.fromkeys([*shown, *bare]))}
+        vectors = self.encode(list(distinct))
+        sums: Floats = vectors[[distinct[text] for text in shown]] + vectors[[distinct[text] for text in bare]]
+        return _unit(sums)
 
     def encode_documents(self, texts: Sequence[str]) -> Floats:
         """Unit vectors of documents, each a text of one line a view: the weighted mean of its views' vectors."""
@@ -143,9 +153,7 @@ class TextEncoder:
             encoded = self.encode([self.settings.document_prefix + line for line in distinct], limit)
             for row, line in shown:
                 vectors[row] += weight * encoded[distinct[line]]
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        vectors /= np.where(lengths > 0, lengths, np.float32(1))
-        return vectors
+        return _unit(vectors)
 
     def save(self, folder: Path) -> None:
         """Write a Hugging Face folder with our settings and sentence-transformers' modules beside it."""
@@ -156,6 +164,13 @@ class TextEncoder:
         _write_modules(folder, self.settings, self.dimensions)
         # Removed first and written last: a folder with it is complete.
         (folder / SETTINGS).write_bytes(orjson.dumps(self.settings.model_dump(mode="json"), option=orjson.OPT_INDENT_2))
+
+
+def _unit(vectors: Floats) -> Floats:
+    """Each row divided by its length, in place."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors /= np.where(lengths > 0, lengths, np.float32(1))
+    return vectors
 
 
 def is_text_encoder(folder: Path) -> bool:
