@@ -187,7 +187,7 @@ def _real_world(kind: WorldKind, config: WorldConfig, tools: ToolsetSource) -> W
     )
 
 
-def model_policy(folder: Path, name: str = "model", threads: int | None = None) -> Policy:
+def model_policy(folder: Path, name: str = "model", threads: int | None = None, max_tokens: int = 400) -> Policy:
     """A trained model, compact or any open one, as a policy; `threads` are set for the whole process.
 
     Raises MissingExtraError, DataError.
@@ -195,7 +195,7 @@ def model_policy(folder: Path, name: str = "model", threads: int | None = None) 
     writer = turn_writer(folder, threads)
     from toolwise.llm.policy import LocalPolicy
 
-    return LocalPolicy(writer, name=name)
+    return LocalPolicy(writer, name=name, max_tokens=max_tokens)
 
 
 def turn_writer(folder: Path, threads: int | None = None) -> TurnWriter:

@@ -48,6 +48,8 @@ class Conditions(Config):
     temperature: float = Field(default=0.0, ge=0)
     redraw_temperature: float = Field(default=0.7, ge=0)
     """At temperature 0, of a turn that is asked for again in the same situation, as ReAct@N's further chains do."""
+    turn_tokens: int = Field(default=400, ge=1)
+    """A local model's turn that is longer is none: only a model that babbles writes so much."""
     repeats: int = Field(default=1, ge=1)
     """Attempts on each task, with seeds of their own."""
     transient: tuple[float, ...] = (0.0,)
@@ -75,7 +77,7 @@ class Conditions(Config):
     @property
     def limits(self) -> Json:
         """The budget as it is reported."""
-        names = ("budget", "max_steps", "width", "attempts", "temperature", "redraw_temperature")
+        names = ("budget", "max_steps", "width", "attempts", "temperature", "redraw_temperature", "turn_tokens")
         return {"model_calls": self.budget, **{name: getattr(self, name) for name in names[1:]}}
 
 
@@ -197,8 +199,12 @@ def local_policies(agent: Agent, conditions: Conditions, meter: UsageMeter) -> P
     writer = _writer(agent.folder)
     from toolwise.llm.policy import LocalPolicy
 
-    first = LocalPolicy(writer, name=agent.name, temperature=conditions.temperature, meter=meter.step)
-    again = LocalPolicy(writer, name=agent.name, temperature=conditions.redraw_temperature, meter=meter.step)
+    first, again = (
+        LocalPolicy(
+            writer, name=agent.name, max_tokens=conditions.turn_tokens, temperature=temperature, meter=meter.step
+        )
+        for temperature in (conditions.temperature, conditions.redraw_temperature)
+    )
     return lambda strategy: redrawing(first, again, strategy, conditions)
 
 

@@ -147,9 +147,10 @@ def _make(context: Context, source: Source, homes: Mapping[str, Home], counts: M
             found.setdefault(home, []).extend(Task.model_validate(task) for task in row.value["tasks"])
             dropped.setdefault(home, Counter()).update(row.value["dropped"])
     chosen: dict[str, list[Task]] = {}
+    used: Counter[str] = Counter()
     for name, home in homes.items():
         kept = list(_unleaked(found.get(home, ()), trained.guard, tools, dropped.setdefault(home, Counter())))
-        chosen[name] = _spread(kept, counts[name])
+        chosen[name] = _spread(kept, counts[name], used)
     count = write_rows(context.path("tasks.jsonl"), (task for tasks in chosen.values() for task in tasks))
     summary = {
         "tasks": count,
@@ -186,13 +187,18 @@ def _unleaked(tasks: Iterable[Task], guard: TaskGuard, tools: CatalogFile, dropp
             yield task
 
 
-def _spread(tasks: Sequence[Task], count: int) -> list[Task]:
-    """So many tasks, from as many toolsets as there are: one of each, then another one of each."""
+def _spread(tasks: Sequence[Task], count: int, used: Counter[str]) -> list[Task]:
+    """So many tasks, from as many toolsets as there are: one of each, then another one of each.
+
+    `used` counts the tasks of each toolset in earlier settings, so that settings together take few of many toolsets.
+    """
     by_toolset: dict[str, list[Task]] = {}
     for task in sorted(tasks, key=lambda task: task.key):
         by_toolset.setdefault(task.relevant[0].partition(".")[0], []).append(task)
-    ranked = [(rank, task.key, task) for group in by_toolset.values() for rank, task in enumerate(group)]
-    return [task for _, _, task in sorted(ranked, key=lambda item: item[:2])[:count]]
+    ranked = [(rank + used[name], task.key, task) for name, of in by_toolset.items() for rank, task in enumerate(of)]
+    chosen = [task for _, _, task in sorted(ranked, key=lambda item: item[:2])[:count]]
+    used.update(task.relevant[0].partition(".")[0] for task in chosen)
+    return chosen
 
 
 def _jobs(source: Source, home: Home, per_setting: int, seed: int) -> Iterator[SettingJob]:

@@ -53,6 +53,8 @@ class GeneralisationExperiment(Config):
         return self.model_copy(update={"per_unseen": count, "per_known": count, **fewer})
 
 
+_TURN_TOKENS = 240
+"""Of 1,349 right turns on held-out tasks 99.5% are shorter."""
 _SEARCHES = (Strategy.REACT, Strategy.REACT_N, Strategy.DFSDT)
 _REFUSED = (0.0, 0.1, 0.3)
 
@@ -62,23 +64,23 @@ def search_experiment(quick: bool) -> SearchExperiment:
 
     Quick: with fewer than 73 toolsets, two strategies that pass the same tasks are not told to be within 5 points.
     """
-    conditions = Conditions(strategies=_SEARCHES, transient=_REFUSED)
-    return SearchExperiment(per_kind=36 if quick else 200, conditions=conditions, model=_recipe(quick))
+    conditions = Conditions(strategies=_SEARCHES, transient=_REFUSED, turn_tokens=_TURN_TOKENS)
+    return SearchExperiment(per_kind=28 if quick else 200, conditions=conditions, model=_recipe(quick))
 
 
 def generalisation_experiment(quick: bool) -> GeneralisationExperiment:
     """For some minutes on four cores, or for hours."""
     return GeneralisationExperiment(
         per_unseen=80 if quick else 250,
-        per_known=40 if quick else 250,
+        per_known=30 if quick else 250,
         per_retrieved=20 if quick else 100,
         per_untrained=20 if quick else 50,
-        conditions=Conditions(strategies=(Strategy.REACT, Strategy.DFSDT)),
+        conditions=Conditions(strategies=(Strategy.REACT, Strategy.DFSDT), turn_tokens=_TURN_TOKENS),
         model=_recipe(quick),
     )
 
 
 def _recipe(quick: bool) -> ModelRecipe:
     if quick:
-        return ModelRecipe(minutes=6.5, tasks=8000, retriever_minutes=1.0)
+        return ModelRecipe(minutes=8.0, tasks=8000, retriever_minutes=1.0)
     return ModelRecipe(minutes=30.0, tasks=12_000, retriever_minutes=2.0)

@@ -120,7 +120,7 @@ def train_and_score(cell: Cell) -> Json:
         trained = _train(cell, cell.job, model)
     tests = list(read_tasks(cell.folder / TESTS_FILE))
     leaks = leaks_of(cell.job, tests) if cell.job is not None else {}
-    policy = model_policy(model, threads=cell.config.training.threads)
+    policy = model_policy(model, threads=cell.config.training.threads, max_tokens=cell.config.turn_tokens)
     return {**_score(cell, policy, tests), **trained, "leaks": leaks, "seconds": round(watch.seconds, 1)}
 
 

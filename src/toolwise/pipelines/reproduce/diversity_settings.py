@@ -39,6 +39,8 @@ class DiversityExperiment(Config):
     """Peak rate after the base."""
     max_steps: int = Field(default=4, ge=1)
     """Turns in an attempt (ReAct)."""
+    turn_tokens: int = Field(default=160, ge=1)
+    """A longer turn is none: few right ones are, and models that babble would take most of the time."""
     data_seed: int = 0
 
 
@@ -49,7 +51,7 @@ def quick_diversity() -> DiversityExperiment:
         synthetic=0, shortened=0, dev_examples=0, threads=1, vocabulary=1600,
     )  # fmt: skip
     return DiversityExperiment(
-        seeds=(0, 1), instances=800, tokens=400_000, base_tokens=800_000, tested=240, training=training
+        seeds=(0, 1), instances=800, tokens=300_000, base_tokens=600_000, tested=180, training=training
     )
 
 
