@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,10 @@ def _text(example: SFTExample) -> str:
     from toolwise.training.batching import in_schema_order
 
     return "".join(segment.text for segment in render(in_schema_order(example), example.tools))
+
+
+TestSets = dict[str, list[tuple[Goals, list[Solution]]]]
+"""Name -> subjects with their tasks."""
 
 
 @dataclass(frozen=True)
@@ -152,8 +157,12 @@ class WorldData:
                     held.append(example)
         return asked, held
 
-    def tests(self) -> Mapping[str, list[tuple[Goals, list[Solution]]]]:
+    def tests(self) -> TestSets:
         """The test sets: their subjects and tasks; none of their starts' objects occur in training."""
+        return _drawn(self.folder, self.world, self.config.model_dump_json())
+
+    def draw_tests(self) -> TestSets:
+        """The same, drawn anew."""
         sizes = self.sizes
         renamed = [f"{self.world}_{number}" for number in _UNSEEN]
         sets = {HELD_OUT: ([self.world], sizes.trained), LARGER: ([self.world], sizes.larger)}
@@ -164,7 +173,7 @@ class WorldData:
             made = self._solution_config(f"{name}:{place}:test", longest)
             return [s async for s in solutions(subject, tools, count, made, (Split.SEEN_TOOLSET,))]
 
-        drawn: dict[str, list[tuple[Goals, list[Solution]]]] = {}
+        drawn: TestSets = {}
         for name, (variants, size) in sets.items():
             drawn[name] = []
             for place, variant in enumerate(variants):
@@ -193,3 +202,9 @@ class WorldData:
     def questions(self) -> list[MetaTaskExample]:
         """The held-out questions."""
         return list(read_rows(self.folder / _QUESTIONS, MetaTaskExample))
+
+
+@lru_cache(maxsize=4)
+def _drawn(folder: Path, world: str, settings: str) -> TestSets:
+    """A process scores many models on the same tasks, and optimal plans take a while."""
+    return WorldData(folder, MetaTaskExperiment.model_validate_json(settings), world).draw_tests()

@@ -85,14 +85,12 @@ def reproduce_metatasks(
             world: context.stage(f"baselines: {world}", partial(score_baselines, world_data(out, config, world)))
             for world in config.worlds
         }
+        on_catalog, broken = ([], {}) if catalog is None else _on_catalog(context, catalog, config)
         cells = {cell.key: cell for cell in _cells(out, config)}
         rows = folder.rows(_STAGE)
         run_shards(rows, cells, train_and_score, stage=_STAGE, workers=context.processes, observer=observer)
-        scored = [Scored(cells[row.key], row.value) for row in rows if row.status is RowStatus.DONE]
-        failed = {row.key: row.value["error"] for row in rows if row.status is RowStatus.FAILED}
-        if catalog is not None:
-            on_catalog, broken = _on_catalog(context, catalog, config)
-            scored, failed = [*scored, *on_catalog], failed | broken
+        scored = [*(Scored(cells[row.key], row.value) for row in rows if row.status is RowStatus.DONE), *on_catalog]
+        failed = broken | {row.key: row.value["error"] for row in rows if row.status is RowStatus.FAILED}
         report = _report(config, scored, baselines, data) | {"command": command, "failed": failed}
     write_json(out / REPORT_FILE, report)
     for name, text in ((PAGE_FILE, render_page(report)), (PLOT_FILE, render_plot(report["success"]))):
@@ -117,13 +115,12 @@ def _on_catalog(context: Context, catalog: Path, config: MetaTaskExperiment) -> 
 
 
 def _cells(out: Path, config: MetaTaskExperiment) -> Iterator[Cell]:
-    """Seed by seed, so that a run that is stopped early has whole comparisons; the ablations last."""
-    for seed in config.seeds:
+    """Seed by seed, so that a run that is stopped early has whole comparisons."""
+    for place, seed in enumerate(config.seeds):
         for world in config.worlds:
             for variant in config.variants:
                 yield Cell(out, config, world, variant, seed)
-    for seed in config.seeds:
-        for world in config.ablated:
+        for world in config.ablated if place < config.ablation_seeds else ():
             for kind in SIX:
                 yield Cell(out, config, world, Variant.MIXED, seed, kind)
 

@@ -16,9 +16,9 @@ class WorldSizes(Config):
     trained: tuple[int, int]
     """Of training and of held-out instances."""
     larger: tuple[int, int]
-    longest: int = Field(default=40, ge=1)
-    """Plans of training and of held-out instances have at most so many calls."""
-    longest_larger: int = Field(default=40, ge=1)
+    longest: int = Field(default=6, ge=1)
+    """Plans of training and of held-out instances have at most so many calls; a turn holds six at most."""
+    longest_larger: int = Field(default=6, ge=1)
     """And those of larger instances."""
 
 
@@ -52,7 +52,9 @@ class MetaTaskExperiment(Config):
     vocabulary: int = 500
     ablated: tuple[str, ...] = ()
     """Worlds in which each meta-task in turn is also left out of the mixed variant."""
-    catalog_tasks: int = Field(default=400, ge=1)
+    ablation_seeds: int = Field(default=3, ge=1)
+    """With at most so many of the seeds."""
+    catalog_tasks: int = Field(default=1500, ge=1)
     """Where a catalog is given: training tasks to write."""
     catalog_held_out: int = Field(default=80, ge=1)
     """And tasks of each other split."""
@@ -72,8 +74,8 @@ _TRAINING = CompactTrainingConfig(
 )  # fmt: skip
 _CATALOG_TRAINING = CompactTrainingConfig(width=64, layers=3, alike_batches=False, threads=1, dev_examples=0)
 _SIZES = {
-    "blocksworld": WorldSizes(trained=(2, 3), larger=(4, 4), longest_larger=8),
-    "logistics": WorldSizes(trained=(1, 1), larger=(2, 2), longest=4, longest_larger=8),
+    "blocksworld": WorldSizes(trained=(2, 3), larger=(4, 4)),
+    "logistics": WorldSizes(trained=(1, 1), larger=(2, 2), longest=4),
     "spellwrite": WorldSizes(trained=(1, 1), larger=(2, 2)),
 }
 
@@ -86,7 +88,8 @@ def quick_experiment(worlds: tuple[str, ...] = (), seeds: tuple[int, ...] = ()) 
         tokens=900_000,
         solutions=200,
         metatasks=9000,
-        tested=60,
+        tested=80,
+        questions=120,
         training=_TRAINING,
         catalog_training=_CATALOG_TRAINING,
     )
@@ -105,6 +108,7 @@ def full_experiment(worlds: tuple[str, ...] = (), seeds: tuple[int, ...] = ()) -
         tested=150,
         questions=300,
         ablated=names,
+        ablation_seeds=5,
         catalog_tasks=4000,
         catalog_held_out=300,
         catalog_tokens=6_000_000,
