@@ -9,7 +9,7 @@ from pathlib import Path
 
 from toolwise.catalog import CatalogFile
 from toolwise.errors import CatalogError, ConfigError, ModelError, RunError, ToolwiseError
-from toolwise.ports import Observer, Progress, silent
+from toolwise.ports import Observer, Progress, Retriever, silent
 from toolwise.retrieval import (
     CLAUSE_WEIGHT,
     Bm25Retriever,
@@ -22,6 +22,7 @@ from toolwise.retrieval import (
     IndexStaleError,
     NarrowRetriever,
     PlainBm25Retriever,
+    RerankRetriever,
     StandardFusionRetriever,
     build_index,
     cautious_share,
@@ -33,6 +34,7 @@ from toolwise.retrieval.ranking import PoolRetriever
 from toolwise.types import Json, content_key
 
 BM25, PLAIN, HYBRID, WHOLE, NARROW = "bm25", "bm25-plain", "hybrid:", "whole:", "narrow:"
+RERANK = "+rerank:"
 INDEX_FOLDER, VECTORS_FOLDER = "index", "vectors"
 _SCRATCH_WEIGHTS = "encoder.safetensors"
 
@@ -82,7 +84,26 @@ class _Pool:
             return Bm25Retriever.build(self.documents())
 
 
-def named_retriever(opened: CatalogFile, name: str, observer: Observer = silent) -> PoolRetriever:
+def named_retriever(opened: CatalogFile, name: str, observer: Observer = silent) -> Retriever:
+    """A retriever over a catalog (docs/retrieval.md has the names).
+
+    Its first tools are reranked where `+rerank:` and a cross-encoder's folder or id follow.
+    Raises ConfigError for a name that is none, ModelError, CatalogError, MissingExtraError.
+    """
+    pool = _Pool(opened, observer)
+    first, asked, base = name.partition(RERANK)
+    if not asked:
+        return _pool_retriever(pool, name)
+    if not base:
+        raise ConfigError(f"{name}: name a cross-encoder's folder or id after {RERANK}")
+    from toolwise.retrieval.pretrained.cross_encoder import CrossEncoder
+
+    reranker = CrossEncoder.open(base)
+    documents = {document.tool: document for document in pool.documents()}
+    return RerankRetriever(_pool_retriever(pool, first), reranker, documents)
+
+
+def _pool_retriever(pool: _Pool, name: str) -> PoolRetriever:
     """`bm25`, `bm25-plain`, a retriever's or encoder's folder or id, or `hybrid:` and one of those, over a catalog.
 
     Trained retrievers are asked for a request's parts too, unless `whole:` comes first; `hybrid:bm25` is BM25 asked so.
@@ -91,7 +112,6 @@ def named_retriever(opened: CatalogFile, name: str, observer: Observer = silent)
     Vectors of a pretrained encoder are kept beside the catalog and only changed documents are encoded again.
     Raises ConfigError for a name that is none, ModelError, CatalogError, MissingExtraError.
     """
-    pool = _Pool(opened, observer)
     modes, base = _modes(name)
     if base == PLAIN:
         chosen: PoolRetriever = PlainBm25Retriever.build(pool.documents())
@@ -104,7 +124,7 @@ def named_retriever(opened: CatalogFile, name: str, observer: Observer = silent)
         if HYBRID in modes:
             chosen = _fused(pool.bm25(), chosen, fusion_weight)
     if NARROW in modes:
-        chosen = NarrowRetriever(chosen, {summary.name: summary.category for summary in opened.summaries})
+        chosen = NarrowRetriever(chosen, {summary.name: summary.category for summary in pool.opened.summaries})
     return chosen if WHOLE in modes or not clause_weight else ClauseRetriever(chosen, clause_weight)
 
 

@@ -25,6 +25,7 @@ from toolwise.retrieval.index import (
 )
 from toolwise.retrieval.narrowing import NarrowRetriever
 from toolwise.retrieval.plain import PlainBm25Retriever
+from toolwise.retrieval.reranking import Reranker, RerankRetriever
 from toolwise.retrieval.train import RetrieverSummary, train_retriever
 
 __all__ = [
@@ -41,6 +42,8 @@ __all__ = [
     "IndexSummary",
     "NarrowRetriever",
     "PlainBm25Retriever",
+    "RerankRetriever",
+    "Reranker",
     "RetrieverConfig",
     "RetrieverSummary",
     "StandardFusionRetriever",
