@@ -35,6 +35,9 @@ def _shared(
     ),
     batch: Annotated[int | None, typer.Option("--batch", min=1, help="Sequences a process and forward pass.")] = None,
     accumulate: Annotated[int | None, typer.Option("--accumulate", min=1, help="Forward passes an update (1).")] = None,
+    evaluations: Annotated[
+        int | None, typer.Option("--evaluations", min=1, help="How often the development split is scored (5).")
+    ] = None,
     max_length: Annotated[int | None, typer.Option("--max-length", min=16, help="Longest sequence (2048).")] = None,
     bf16: Annotated[bool | None, typer.Option("--bf16/--no-bf16", help="Mixed precision (where a GPU has it).")] = None,
     checkpointing: Annotated[
