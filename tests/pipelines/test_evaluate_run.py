@@ -1,5 +1,6 @@
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from toolwise.errors import ConfigError, DataError, RunError
 from toolwise.evaluation.unseen import HOME, Setting, setting_of
 from toolwise.pipelines.catalog import import_documents
 from toolwise.pipelines.evaluate_run import EvaluationPlan, evaluate_run, parse_agent, parse_conditions
-from toolwise.pipelines.evaluate_settings import make_settings
+from toolwise.pipelines.evaluate_settings import make_settings, spread
 from toolwise.pipelines.leak_checks import Trained, leak_row
 from toolwise.pipelines.rescoring import score_cell, score_folder
 from toolwise.pipelines.verbs import make_tasks, solve_folder
@@ -61,6 +62,18 @@ def test_the_settings_keep_apart_what_training_saw(made: Path) -> None:
     assert all(row["clean"] and row["tasks_in_training"] == 0 for row in inputs["settings"].values())
     assert inputs["settings"]["I1-Inst"]["toolsets_in_training"] == inputs["settings"]["I1-Inst"]["toolsets"] > 0
     assert inputs["settings"]["I1-Tool"]["training_tasks_known"] > 0
+
+
+def test_settings_together_take_few_tasks_of_many_toolsets(made: Path) -> None:
+    tasks = list(read_tasks(made / "S" / "tasks.jsonl"))
+    toolsets = {task.relevant[0].partition(".")[0] for task in tasks}
+    used: Counter[str] = Counter()
+    chosen = spread(tasks, len(toolsets), used)
+    assert used == Counter(toolsets)  # one of each
+    first = min(toolsets)
+    later = spread([task for task in tasks if task not in chosen], 1, Counter({first: 5}))
+    assert later[0].relevant[0].partition(".")[0] != first
+    assert len(spread(tasks, len(tasks) + 9, Counter())) == len(tasks)
 
 
 def test_a_leak_is_shown(made: Path) -> None:

@@ -160,6 +160,7 @@ def test_one_failing_experiment_does_not_stop_the_rest(
 
     def works(request: every.Request) -> dict[str, object]:
         assert request.catalog == catalog and request.quick
+        assert "nothing to divide by" in (tmp_path / "o" / "findings.md").read_text()  # written after each
         return {"findings": [finding], "failed": {}, "folder": str(request.out)}
 
     monkeypatch.setattr(every, "_REGISTRY", {"search": breaks, "diversity": works})
@@ -172,5 +173,8 @@ def test_one_failing_experiment_does_not_stop_the_rest(
     assert document["findings"] == [{"experiment": "diversity", **finding}]
     page = (tmp_path / "o" / "findings.md").read_text()
     assert "diversity/diversity.md" in page and "nothing to divide by" in page
+    spent = document["seconds"]["diversity"]
+    again = every.reproduce_all(tmp_path / "o", quick=True, command="", only=["diversity"], catalog=catalog)
+    assert again["seconds"]["diversity"] >= spent and set(again["seconds"]) == {"search", "diversity"}
     with pytest.raises(ConfigError, match="no experiment 'serach'"):
         every.reproduce_all(tmp_path / "o", quick=True, command="", only=["serach"], catalog=catalog)

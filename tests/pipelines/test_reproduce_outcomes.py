@@ -5,14 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from toolwise.corpus import SplitConfig
 from toolwise.errors import DataError
 from toolwise.evaluation.intervals import mean_with_interval
 from toolwise.pipelines.reproduce.findings import Conclusion, conclude
 from toolwise.pipelines.reproduce.generalisation import generalisation_experiment
 from toolwise.pipelines.reproduce.outcomes import Outcome, apart, no_worse, paired, rate, read_outcomes, rows_of
 from toolwise.pipelines.reproduce.search import search_experiment
-from toolwise.pipelines.reproduce.trained import open_trained
+from toolwise.pipelines.reproduce.trained import encoder_beside, open_trained
 from toolwise.search import Strategy
+from toolwise.store import RunFolder
 from toolwise.types import Metric
 
 
@@ -82,3 +84,20 @@ def test_every_strategy_has_one_budget_and_the_experiments_one_model() -> None:
 def test_a_folder_without_a_model_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no finished run"):
         open_trained(tmp_path)
+
+
+def test_an_encoder_beside_serves_where_it_learnt_from_the_same_toolsets(tmp_path: Path) -> None:
+    with RunFolder(tmp_path / "retrieval", {"catalog": "C", "data_seed": 0}, resume=False):
+        pass
+    assert encoder_beside(tmp_path / "retrieval", "C", SplitConfig()) is None  # not finished
+    (tmp_path / "retrieval" / "report.json").write_text("{}")
+    assert encoder_beside(tmp_path / "retrieval", "C", SplitConfig()) == tmp_path / "retrieval" / "retriever"
+    assert encoder_beside(tmp_path / "retrieval", "D", SplitConfig()) is None
+    assert encoder_beside(tmp_path / "retrieval", "C", SplitConfig(seed=1)) is None
+    assert encoder_beside(tmp_path / "retrieval", "C", SplitConfig(unseen_toolset_share=0.3)) is None
+
+
+def test_fewer_tasks_are_fewer_for_everyone() -> None:
+    few, many = generalisation_experiment(True).of_each(3), generalisation_experiment(True).of_each(300)
+    assert (few.per_unseen, few.per_known, few.per_retrieved, few.per_untrained) == (3, 3, 3, 3)
+    assert (many.per_unseen, many.per_known, many.per_retrieved) == (300, 300, 20)

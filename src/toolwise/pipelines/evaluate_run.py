@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import orjson
+
 from toolwise.catalog import open_catalog, write_catalog
 from toolwise.corpus import read_tasks, write_rows
 from toolwise.errors import ConfigError, DataError
 from toolwise.evaluation.unseen import group_of
-from toolwise.files import read_json, write_json
+from toolwise.files import read_json, write_json, write_lines
 from toolwise.pipelines.assemble import baseline_policies, plain_policy, require_training
 from toolwise.pipelines.context import Context
 from toolwise.pipelines.corpus import ACCEPTED_TASKS
@@ -355,7 +357,7 @@ def _finish(context: Context, plan: EvaluationPlan, done: _Evaluated) -> dict[st
         rows = sorted(done.predictions.get(name, []), key=lambda row: int(row["repeat"]))
         write_predictions(folder / PREDICTIONS_FILE, rows)
         kept = [row["trajectory"] for row in rows if row["trajectory"] is not None and not row["repeat"]]
-        write_predictions(folder / "trajectories.jsonl", kept)
+        write_lines(folder / "trajectories.jsonl", map(orjson.dumps, kept))
         own = {
             "predictions": str((folder / PREDICTIONS_FILE).resolve()),
             "trajectories": str((folder / "trajectories.jsonl").resolve()),

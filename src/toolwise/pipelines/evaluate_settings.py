@@ -150,7 +150,7 @@ def _make(context: Context, source: Source, homes: Mapping[str, Home], counts: M
     used: Counter[str] = Counter()
     for name, home in homes.items():
         kept = list(_unleaked(found.get(home, ()), trained.guard, tools, dropped.setdefault(home, Counter())))
-        chosen[name] = _spread(kept, counts[name], used)
+        chosen[name] = spread(kept, counts[name], used)
     count = write_rows(context.path("tasks.jsonl"), (task for tasks in chosen.values() for task in tasks))
     summary = {
         "tasks": count,
@@ -187,7 +187,7 @@ def _unleaked(tasks: Iterable[Task], guard: TaskGuard, tools: CatalogFile, dropp
             yield task
 
 
-def _spread(tasks: Sequence[Task], count: int, used: Counter[str]) -> list[Task]:
+def spread(tasks: Sequence[Task], count: int, used: Counter[str]) -> list[Task]:
     """So many tasks, from as many toolsets as there are: one of each, then another one of each.
 
     `used` counts the tasks of each toolset in earlier settings, so that settings together take few of many toolsets.

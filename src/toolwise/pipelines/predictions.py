@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from toolwise.evaluation.benchmarks.lines import read_rows
 from toolwise.files import write_lines
 from toolwise.types import Frozen, Json, Task, ToolCall, Trajectory
 
-PREDICTIONS_FILE = "predictions.jsonl"
+PREDICTIONS_FILE, SECONDS_FILE = "predictions.jsonl", "seconds.jsonl"
 
 
 class Spent(Frozen):
@@ -78,16 +78,36 @@ class GivenPredictions:
     counts: Mapping[str, Json]
 
 
-def write_predictions(path: Path, rows: Iterable[Json]) -> int:
-    """Write rows that are JSON already; returns how many."""
-    return write_lines(path, (orjson.dumps(row) for row in rows))
+def write_predictions(path: Path, rows: Sequence[Json]) -> None:
+    """Write rows that are JSON already: the same ones give the same file, whenever and wherever they are made.
+
+    What differs from time to time, their seconds, goes into `seconds.jsonl` beside it.
+    """
+    steady = ({**row, "spent": {k: v for k, v in row["spent"].items() if k != "seconds"}} for row in rows)
+    write_lines(path, (orjson.dumps(row) for row in steady))
+    seconds = ({"id": row["id"], "repeat": row["repeat"], "seconds": row["spent"]["seconds"]} for row in rows)
+    write_lines(path.with_name(SECONDS_FILE), (orjson.dumps(row) for row in seconds))
+
+
+def _seconds(path: Path) -> dict[tuple[str, int], float]:
+    """Task and repeat -> what the attempt took; nothing where that was not kept."""
+    if not path.is_file():
+        return {}
+    rows = [row for row in read_rows(path, Counter()) if isinstance(row, dict)]
+    return {(row["id"], row["repeat"]): row["seconds"] for row in rows if row.keys() == {"id", "repeat", "seconds"}}
+
+
+def _timed(prediction: Prediction, seconds: float | None) -> Prediction:
+    if seconds is None:
+        return prediction
+    return prediction.model_copy(update={"spent": prediction.spent.model_copy(update={"seconds": seconds})})
 
 
 def read_predictions(path: Path, known: Sequence[str], repeats: int = 1) -> GivenPredictions:
     """Rows of a file; those that are broken, duplicate or of an unknown task are counted. Raises DataError."""
     broken: Counter[str] = Counter()
     found: dict[tuple[str, int], Prediction] = {}
-    tasks = set(known)
+    tasks, seconds = set(known), _seconds(path.with_name(SECONDS_FILE))
     rows = duplicate = unknown = 0
     for row in read_rows(path, broken):
         rows += 1
@@ -105,7 +125,7 @@ def read_predictions(path: Path, known: Sequence[str], repeats: int = 1) -> Give
         elif place in found:
             duplicate += 1
         else:
-            found[place] = prediction
+            found[place] = _timed(prediction, seconds.get(place))
     counts: dict[str, Json] = {
         "rows": rows + broken["not JSON"],
         "used": len(found),

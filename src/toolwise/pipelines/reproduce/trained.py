@@ -101,7 +101,7 @@ def trained_for(
     with RunFolder(folder, settings, resume=True) as opened:
         context = Context(opened, workers, observer)
         split_of = _make(context, config, catalog)
-        beside = _beside(out.parent / RETRIEVAL, settings["catalog"], config.split)
+        beside = encoder_beside(out.parent / RETRIEVAL, settings["catalog"], config.split)
         context.stage("retriever", lambda: _retriever(context, split_of, config, beside))
     return open_trained(folder)
 
@@ -130,7 +130,7 @@ def _make(context: Context, config: RunConfig, given: Path | None) -> Mapping[st
     return split_of
 
 
-def _beside(experiment: Path, catalog: Json, split: SplitConfig) -> Path | None:
+def encoder_beside(experiment: Path, catalog: Json, split: SplitConfig) -> Path | None:
     """The encoder of the retrieval experiment, if that is finished and holds out the same toolsets."""
     if not (experiment / REPORT_FILE).is_file():
         return None
