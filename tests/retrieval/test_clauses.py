@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from toolwise.retrieval import Bm25Retriever, ClauseRetriever, Document, clauses
 from toolwise.retrieval.ranking import Floats, PoolRetriever
+from toolwise.retrieval.tokens import unquoted
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,7 @@ from toolwise.retrieval.ranking import Floats, PoolRetriever
         ),
         ('Send "delete it, then stop. Now" to Bob', []),
         ("Show salt and pepper prices", []),
+        ('"Find a hotel in Rome, and finally play a song"', ["Find a hotel in Rome", "play a song"]),
         ("Get the weather, translate the report", ["Get the weather", "translate the report"]),
     ],
 )
@@ -31,7 +33,7 @@ def test_a_request_is_split_where_another_one_begins(query: str, parts: list[str
 def test_parts_hold_the_words_of_the_request_in_order(query: str) -> None:
     parts = clauses(query)
     assert len(parts) != 1
-    words = iter(query.replace(",", " ").replace(";", " ").split())
+    words = iter(unquoted(query).replace(",", " ").replace(";", " ").split())
     for word in " ".join(parts).replace(",", " ").replace(";", " ").split():
         assert any(word == other for other in words)
 

@@ -8,21 +8,31 @@ from collections.abc import Sequence
 import numpy as np
 
 from toolwise.retrieval.ranking import Floats, PoolRetriever, prominence, relative
-from toolwise.retrieval.tokens import terms
+from toolwise.retrieval.tokens import terms, unquoted
 
 _VERBS = (
-    "add analyze apply assess book buy calculate cancel change check choose close compare compute confirm convert "
-    "count create delete detect determine download draw edit email estimate evaluate explain extract fetch figure find "
-    "follow generate get give go help identify inform know learn list locate look make mark measure monitor notify "
-    "open order organize pay perform plan play post predict prepare provide pull purchase query rank read recommend "
-    "record remind remove rename reply report request reserve retrieve run save schedule search see select send set "
-    "share show sort start stop store submit subscribe suggest summarize tell test track transfer translate turn "
-    "update upload use validate verify view visualize write"
+    "access activate add adjust alert analyze apply approve archive arrange ask assess assign attach begin block "
+    "book browse build buy calculate call cancel capture change check choose clear clone close collect combine "
+    "compare complete compute configure confirm connect convert copy count create delete deploy describe detect "
+    "determine disable discover display divide download draft draw edit email enable ensure enter estimate evaluate "
+    "examine execute explain export extract fetch figure fill filter find finish fix follow forward gather generate "
+    "get give go grant help identify import include inform initiate insert inspect install integrate invite join "
+    "know launch learn let list locate lock log look make mark measure merge message monitor move navigate notify "
+    "obtain open optimize order organize output parse pause pay perform plan play populate post predict prepare "
+    "print process produce provide publish pull purchase push query rank rate read recommend record refresh "
+    "register release remind remove rename replace reply report request reserve reset resize resolve restart "
+    "restore resume retrieve return review rotate run save scan schedule search see select send set share show "
+    "simulate solve sort specify split start stop store stream submit subscribe suggest summarize switch sync "
+    "synchronize tag take tell test track transcribe transfer translate trigger try turn unlock update upgrade "
+    "upload use validate verify view visualize watch write"
 )
 _VERB = "|".join(_VERBS.split())
+_SEQUENCE = (
+    "then|afterwards|after that|next|finally|lastly|subsequently|additionally|furthermore|moreover|in addition|besides"
+)
 _BREAK = re.compile(
     r"(?<=[.!?;])\s+|;\s*|\n+"
-    r"|,?\s+(?:and\s+)?(?:then|afterwards|after that|next|additionally|furthermore|moreover|in addition|besides)\b,?\s+"
+    rf"|,?\s+(?:and\s+)?(?:{_SEQUENCE})\b,?\s+"
     r"|,?\s+(?:and\s+|but\s+)?(?:also|as well as|along with|followed by)\s+"
     rf"|,?\s+and\s+(?=(?:please\s+|i\s|we\s|could\s|can\s|what|which|how|where|when|who|is\s|are\s|{_VERB})\b)"
     rf"|,\s+(?=(?:please\s+|{_VERB})\b)",
@@ -39,8 +49,9 @@ def clauses(query: str) -> list[str]:
     """The parts of a request that may each need a tool, in order; none where it has one part only.
 
     Splits at sentence ends, at words of sequence, and before verbs that begin a further request; never inside
-    quotation marks. A part with fewer than two terms joins its neighbour.
+    quotation marks, but for those around the whole request. A part with fewer than two terms joins its neighbour.
     """
+    query = unquoted(query)
     hidden = _QUOTED.sub(lambda found: "\x00" * len(found.group()), query)
     parts: list[str] = []
     start = 0

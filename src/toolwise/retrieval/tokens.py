@@ -10,6 +10,7 @@ from toolwise.text import identifier_words
 
 _RUN = re.compile(r"\w+")
 _QUOTED = re.compile(r"\"[^\"]{0,400}\"|(?<!\w)'[^']{0,400}'(?!\w)|“[^”]{0,400}”|`[^`]{0,400}`")
+_ALL_QUOTED = re.compile(r"\"[^\"]+\"|“[^“”]+”", re.DOTALL)
 _VALUE = re.compile(r"\d|@|://")
 """What tells a value from a word."""
 _FEWEST_TERMS = 2
@@ -54,5 +55,12 @@ def terms(text: str) -> list[str]:
 
 def without_values(text: str) -> str:
     """A request without what is quoted, addressed or numbered in it; the text itself where too little is left."""
+    text = unquoted(text)
     bare = " ".join(word for word in _QUOTED.sub(" ", text).split() if not _VALUE.search(word))
     return bare if len(terms(bare)) >= _FEWEST_TERMS else text
+
+
+def unquoted(text: str) -> str:
+    """The text without the quotation marks around all of it."""
+    text = text.strip()
+    return text[1:-1].strip() if _ALL_QUOTED.fullmatch(text) else text

@@ -31,7 +31,10 @@ class CrossEncoder:
 
     @classmethod
     def open(cls, base: str, device: str = "") -> CrossEncoder:
-        """By folder or Hugging Face id. Raises ConfigError if it is no cross-encoder, MissingExtraError without torch."""
+        """By folder or Hugging Face id.
+
+        Raises ConfigError if it is no cross-encoder, MissingExtraError without torch.
+        """
         try:
             import torch
             from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
@@ -48,7 +51,7 @@ class CrossEncoder:
             if not any(name.endswith(_HEAD) for name in config.architectures or ()):
                 raise ConfigError(f"{base!r} does not score pairs of texts; give a cross-encoder, not a plain encoder")
             if config.num_labels > 2:
-                raise ConfigError(f"{base!r} tells {config.num_labels} classes apart; give a cross-encoder of one score")
+                raise ConfigError(f"{base!r} has {config.num_labels} classes; give a cross-encoder of one score")
             tokenizer = AutoTokenizer.from_pretrained(base, **offline)
             model = AutoModelForSequenceClassification.from_pretrained(base, dtype=torch.float32, **offline)
         longest = min(_MAX_TOKENS, int(getattr(config, "max_position_embeddings", _MAX_TOKENS)))
