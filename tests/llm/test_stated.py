@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from toolwise.llm.stated import REPEATED, UNUSED, Stated, literals
+from toolwise.llm.stated import REPEATED, UNSAID, UNUSED, Stated, literals
 from toolwise.types import Message, Role, ToolCall
 
 
@@ -37,6 +37,32 @@ def test_a_call_that_uses_each_stated_value_once_is_not_doubted() -> None:
 def test_using_a_value_twice_is_doubted_unless_it_was_said_twice() -> None:
     assert Stated([user("Copy cedar to b-18.")], []).doubt([call(a="cedar", b={"c": ["cedar", "b-18"]})]) == REPEATED
     assert Stated([user("Copy cedar to cedar.")], []).doubt([call(a="cedar", b="cedar")]) == 0
+
+
+def test_a_string_that_nobody_said_is_doubted() -> None:
+    function = {"type": "function", "function": {"name": "get", "parameters": {"enum": ["LARGE"]}}}
+    stated = Stated([user("Copy cedar.")], [function])
+    assert stated.doubt([call(source="cedar", size="LARGE", count=7)]) == 0
+    assert stated.doubt([call(source="cedar...")]) == UNSAID
+
+
+def test_a_sentence_ends_without_being_part_of_its_last_value() -> None:
+    assert Stated([user("Copy from 6462.")], []).doubt([call(source="6462.")]) == UNSAID
+    assert Stated([user('Say "See you."')], []).doubt([call(text="See you.")]) == 0
+
+
+def test_a_choice_that_was_said_is_a_value_though_the_tools_name_it() -> None:
+    size = {"type": "string", "enum": ["VERY_LARGE", "SMALL"]}
+    function = {"type": "function", "function": {"name": "get", "parameters": {"properties": {"size": size}}}}
+    stated = Stated([user("Get a VERY_LARGE one.")], [function])
+    assert stated.doubt([call(size="VERY_LARGE")]) == 0
+    assert stated.doubt([call(colour=1)]) == UNUSED
+
+
+def test_to_end_with_a_literal_left_over_is_doubted_once_something_was_called() -> None:
+    made = Message(role=Role.ASSISTANT, tool_calls=(call(source="a-17"),))
+    assert Stated([user("Find a-17, then delete it from b-18."), made], []).doubt([]) == UNUSED
+    assert Stated([user("Find a-17, then delete it from b-18.")], []).doubt([]) == 0
 
 
 def test_flags_and_single_characters_may_repeat() -> None:

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from toolwise.synthesis import names_tool, states_all_values
 from toolwise.synthesis.filling import statable
-from toolwise.synthesis.specs import Leaf
+from toolwise.synthesis.specs import Leaf, describe_tool
+from toolwise.synthesis.wording.instruction import ClauseParts, write_instruction
 from toolwise.synthesis.wording.rules import states_value
 from toolwise.synthesis.wording.statements import inline, sentences, state_values
-from toolwise.types import Json, Tool
+from toolwise.types import Json, Schema, Tool
 
 
 def _tool(name: str) -> Tool:
@@ -82,3 +83,45 @@ def test_every_form_of_statement_states_its_value(values: list[Json], seed: int)
 def test_what_cannot_be_read_back_is_not_statable(text: str) -> None:
     if statable(text):
         assert text == text.strip() and "\n" not in text and '"' not in text and "  " not in text
+
+
+def _queue_tool(name: str, description: str, *parameters: str) -> Tool:
+    schema: Schema = {"type": "object", "properties": {parameter: {"type": "string"} for parameter in parameters}}
+    return Tool(id=f"queues.{name}", name=name, description=description, parameters=schema)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "subject"),
+    [
+        (("queueName", "region"), "queueName"),
+        (("name",), "name"),
+        (("queue", "messageId"), "queue"),
+        (("region", "ownerName"), None),
+        (("queueName", "queueArn"), None),
+    ],
+)
+def test_one_parameter_tells_which_thing_is_meant(parameters: tuple[str, ...], subject: str | None) -> None:
+    spec = describe_tool(_queue_tool("CreateQueue", "Creates a new queue.", *parameters))
+    assert spec is not None
+    assert (spec.subject.parameter if spec.subject else None) == subject
+
+
+def test_the_thing_that_is_meant_may_stand_right_after_its_noun() -> None:
+    spec = describe_tool(_queue_tool("GetQueue", "Gets a queue.", "queueName"))
+    assert spec is not None and spec.subject is not None
+    texts = set()
+    for seed in range(300):
+        rng = random.Random(seed)
+        statements = state_values([(spec.subject, "blue-7")], rng, spec.subject)
+        texts.add(write_instruction([ClauseParts(spec.phrase, tuple(statements))], (), rng))
+    assert all(states_value(text, ("queueName",), "blue-7") for text in texts)
+    for form in ("get a queue blue-7", "a queue called blue-7", "Show me a queue", "with queue name blue-7"):
+        assert any(form in text for text in texts), form
+
+
+def test_a_thing_to_be_made_is_not_asked_to_be_seen() -> None:
+    spec = describe_tool(_queue_tool("CreateQueue", "Creates a new queue.", "queueName"))
+    assert spec is not None
+    parts = ClauseParts(spec.phrase, ())
+    texts = [write_instruction([parts], (), random.Random(seed)) for seed in range(300)]
+    assert all("queue" in text and not text.startswith(("Show me", "Let me see")) for text in texts)

@@ -18,6 +18,8 @@ REPEATED = 4.0
 """By how much a turn's log-probability is lowered for each value that it uses more often than it was said."""
 UNUSED = 2.0
 """And for each literal of the user's that no call so far uses."""
+UNSAID = 4.0
+"""And for each string that nobody said and no document names: a value is copied, not invented."""
 _SHORT = 2
 """Shorter values (a digit, a letter) are too common to say anything."""
 
@@ -31,19 +33,34 @@ class Stated:
 
     def __init__(self, path: Sequence[Message], functions: Sequence[FunctionTool]) -> None:
         self._said = "\n".join(message.content for message in path if message.role is not Role.ASSISTANT)
+        self._called = any(message.tool_calls for message in path)
         self._made = [value for message in path for call in message.tool_calls for value in leaves(call.arguments)]
-        documented = orjson.dumps(list(functions)).decode()
+        documented = self._documented = orjson.dumps(list(functions)).decode()
+        choices = set(_choices(list(functions)))
         asked = [literal for message in path if message.role is Role.USER for literal in literals(message.content)]
-        self._literals = [literal for literal in dict.fromkeys(asked) if literal not in documented]
+        self._literals = [
+            literal for literal in dict.fromkeys(asked) if literal in choices or literal not in documented
+        ]
 
     def doubt(self, calls: Sequence[ToolCall]) -> float:
-        """How far a turn with these calls is from what was said; 0 for a turn without calls."""
-        if not calls:
+        """How far a turn with these calls, or one that speaks, is from what was said.
+
+        To speak before any call (to ask, to decline) leaves nothing undone; to speak after some means to be done.
+        """
+        if not calls and not self._called:
             return 0.0
         repeated = sum(self._repeated(call.arguments) for call in calls)
+        unsaid = sum(self._unsaid(value) for call in calls for value in leaves(call.arguments))
         used = [*self._made, *(value for call in calls for value in leaves(call.arguments))]
         unused = sum(not any(literal in value for value in used) for literal in self._literals)
-        return REPEATED * repeated + UNUSED * unused
+        return REPEATED * repeated + UNUSED * unused + UNSAID * unsaid
+
+    def _unsaid(self, value: str) -> bool:
+        if len(value) < _SHORT or value in self._documented:
+            return False
+        if value[-1] in ".,;:!?":  # the mark is the sentence's, unless the value was quoted with it
+            return f'{value}"' not in self._said and f"{value}'" not in self._said
+        return value not in self._said
 
     def _repeated(self, arguments: Json) -> int:
         """How many times a call uses a value again that was said less often."""
@@ -56,6 +73,18 @@ def literals(text: str) -> list[str]:
     found = [quoted or single for quoted, single in _QUOTED.findall(text)]
     plain = (word.rstrip(".:!?") for word in _PLAIN.findall(_QUOTED.sub(" ", text)))
     return found + [word for word in plain if _LITERAL.search(word)]
+
+
+def _choices(value: Json) -> Iterator[str]:
+    """The texts that a schema lists as a parameter's values."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            if name == "enum" and isinstance(inner, list | tuple):
+                yield from (text for text in inner if isinstance(text, str))
+            yield from _choices(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _choices(inner)
 
 
 def leaves(value: Json) -> Iterator[str]:

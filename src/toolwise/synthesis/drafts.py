@@ -127,7 +127,7 @@ class Drafter:
             clauses.append(
                 ClauseParts(
                     call.spec.phrase,
-                    tuple(state_values(pairs, rng)),
+                    tuple(state_values(pairs, rng, call.spec.subject)),
                     tuple(self._references(plan, len(clauses), call)),
                     service_name(toolset, call.spec.phrase) if service and new else "",
                 )

@@ -90,7 +90,7 @@ class Negatives:
             return None
         pairs = leaf_values(blueprint.calls[0].arguments, call.leaves)
         kept = [(leaf, value) for leaf, value in pairs if leaf is not missing]
-        clause = ClauseParts(call.spec.phrase, tuple(state_values(kept, rng)))
+        clause = ClauseParts(call.spec.phrase, tuple(state_values(kept, rng, call.spec.subject)))
         text = write_instruction([clause], (), rng)
         if not all(states_value(text, leaf.path, value) for leaf, value in kept):
             return None

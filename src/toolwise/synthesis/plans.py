@@ -17,6 +17,8 @@ from toolwise.types import Reference, TaskKind, Toolset
 
 _SHARED_WORDS = frozenset({"project", "region", "zone", "location", "account", "customer", "organization", "parent"})
 _DRAWS = 12
+_BY_NAME = 0.2
+"""How often a tool is asked for in the words of its name instead of its description's."""
 _ECHOES = 0.3
 """How often a reference may point at a response field that merely repeats a stated argument."""
 
@@ -121,6 +123,8 @@ class Planner:
         if len(chosen) > self._config.max_arguments:
             return None
         stated = {leaf.path for leaf in chosen}
+        if spec.named and rng.random() < _BY_NAME:
+            spec = replace(spec, phrase=spec.named)
         return PlannedCall(spec, tuple(leaf for leaf in spec.leaves if leaf.path in stated), dict(filled))
 
     def _parallel_plan(self, toolset: Toolset, rng: random.Random) -> Plan | None:

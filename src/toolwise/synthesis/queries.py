@@ -6,13 +6,15 @@ import random
 
 from toolwise.synthesis.specs import described_label, writable
 from toolwise.synthesis.wording.instruction import ClauseParts, write_instruction
-from toolwise.synthesis.wording.phrases import Phrase, task_phrase
+from toolwise.synthesis.wording.phrases import Phrase, named_phrase, task_phrase
 from toolwise.synthesis.wording.rules import names_tool
 from toolwise.synthesis.wording.services import service_name
 from toolwise.text import phrase
 from toolwise.types import Tool, Toolset
 
 _TRIES = 4
+_BY_NAME = 0.25
+"""How often a tool is asked for in the words of its name instead of its description's."""
 
 
 def tool_queries(tool: Tool, toolset: Toolset, rng: random.Random, n: int) -> list[str]:
@@ -24,11 +26,12 @@ def tool_queries(tool: Tool, toolset: Toolset, rng: random.Random, n: int) -> li
     request = task_phrase(tool)
     if request is None:
         return []
+    named = named_phrase(tool.name) or request
     queries: list[str] = []
     for _ in range(n * _TRIES):
         if len(queries) == n:
             break
-        query = _query(tool, toolset, request, rng)
+        query = _query(tool, toolset, named if rng.random() < _BY_NAME else request, rng)
         if query not in queries and not names_tool(query, [tool]):
             queries.append(query)
     return queries

@@ -9,7 +9,7 @@ from typing import Any
 from toolwise.offers import compact_parameters
 from toolwise.schemas import merged, schema_type
 from toolwise.synthesis.wording.lexicon import word_set
-from toolwise.synthesis.wording.phrases import Phrase, clean, meaning_words, task_phrase
+from toolwise.synthesis.wording.phrases import Phrase, clean, meaning_words, named_phrase, task_phrase
 from toolwise.text import first_sentence, identifier_words, phrase
 from toolwise.types import Schema, Tool
 
@@ -18,6 +18,8 @@ MAX_DEPTH = 2
 """Objects may nest this deep around a stated value."""
 MAX_ITEMS = 3
 """Scalars in a stated array."""
+IDENTIFIERS = word_set("id identifier name arn key number title uuid slug handle")
+"""What things are told apart by."""
 
 _PLUMBING = word_set("""
     nexttoken pagetoken token marker cursor etag kind fingerprint clienttoken clientrequesttoken requestid
@@ -71,10 +73,29 @@ class ToolSpec:
     """Values a caller can state, in document order."""
     required: tuple[str, ...]
     """Top-level parameters that every call must give."""
+    named: Phrase | None = None
+    """The same request in the words of the tool's name; none where the name holds none."""
 
     def of(self, parameter: str) -> tuple[Leaf, ...]:
         """The leaves of one top-level parameter."""
         return tuple(leaf for leaf in self.leaves if leaf.path[0] == parameter)
+
+    @property
+    def subject(self) -> Leaf | None:
+        """The one value that says which thing the request is about, so that `the queue Blue` needs no other word.
+
+        None where the tool has several such parameters, or none.
+        """
+        about = self.phrase.words
+        found = [
+            leaf
+            for leaf in self.leaves
+            if len(leaf.path) == 1
+            and leaf.kind in {"string", "integer"}
+            and "enum" not in leaf.schema
+            and meaning_words(leaf.label) - IDENTIFIERS <= about
+        ]
+        return found[0] if len(found) == 1 else None
 
 
 def describe_tool(tool: Tool) -> ToolSpec | None:
@@ -95,7 +116,7 @@ def describe_tool(tool: Tool) -> ToolSpec | None:
             return None
         if found:
             leaves.extend(found)
-    return ToolSpec(tool, request, tuple(leaves), required)
+    return ToolSpec(tool, request, tuple(leaves), required, named_phrase(tool.name))
 
 
 def _leaves(

@@ -1,25 +1,29 @@
-"""Made-up tools and requests: endless, seeded, and in words that no real document has.
+"""Made-up requests and conversations: endless, seeded, and in words that no real document has.
 
 They teach what every tool task needs before any real name is learnt: choosing a tool by its description, its noun
-or its name, and copying values. A request for a made-up word can only be served by copying.
+or its name, copying values, and telling apart what belongs to which of several requests. A request for a made-up word
+can only be served by copying.
 """
 
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from toolwise.types import ChatMessage, FunctionTool, Json, Schema, SFTExample, Split
+from toolwise.training.made_up import (
+    HEADS,
+    MadeUpParameter,
+    MadeUpTool,
+    join_words,
+    made_up_tools,
+    made_up_value,
+    made_up_word,
+)
+from toolwise.types import ChatMessage, Json, SFTExample, Split
 
-_ONSETS = "b c d f g h k l m n p r s t v w z br cl dr fl gr pl pr sl st tr ch sh th".split()
-_VOWELS = "a e i o u a e i o ai ea io oo ou".split()
-_CODAS = ["", "", "", "", "n", "r", "l", "s", "t", "m", "x", "ck", "nd", "rt"]
-
-_VERBS = """create get list delete update add remove start stop search send set enable disable copy move import export
-attach detach tag publish cancel generate restore validate describe read write count rename share merge
-approve reject lock unlock query resolve test assign""".split()
 _SAME = {
     "get": ("fetch", "look up", "retrieve", "get"),
     "list": ("show me", "list", "give me a list of"),
@@ -32,8 +36,6 @@ _SAME = {
     "search": ("look through", "search"),
     "describe": ("look up", "describe", "show me"),
 }
-_HEADS = ["id", "name", "type", "count", "size", "status", "mode", "key", "label", "level", "limit", "code"]
-_LINKS = ["for", "of", "in", "from", "on", "with", "to"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,230 +50,30 @@ class SyntheticLevel:
     """Also dates, paths, addresses, arrays and nested objects, not only words and small numbers."""
     turns: float = 0.0
     """Share of tasks with an observation and what follows it."""
+    several: float = 0.0
+    """Share of tasks with two or three requests, half of which take a value from the response before."""
     negatives: float = 0.0
     """Share of tasks in which asking, declining or answering is right."""
     by_name: float = 0.4
     """Share of requests that use the name's words; the others use the description's, or its noun alone."""
 
 
-@dataclass(slots=True)
-class _Parameter:
-    path: tuple[str, ...]
-    words: str
-    schema: Schema
-    required: bool
-
-
-@dataclass(slots=True)
-class _Tool:
-    verb: str
-    noun: str
-    rest: str
-    name: str
-    named: str
-    description: str
-    parameters: list[_Parameter] = field(default_factory=list)
-
-    def function(self) -> FunctionTool:
-        schema: Schema = {"type": "object", "properties": {}}
-        for parameter in self.parameters:
-            _insert(schema, parameter)
-        return {
-            "type": "function",
-            "function": {"name": self.name, "description": self.description, "parameters": schema},
-        }
-
-
-def _insert(schema: Schema, parameter: _Parameter) -> None:
-    *outer, last = parameter.path
-    for name in outer:
-        if parameter.required and name not in schema.setdefault("required", []):
-            schema["required"].append(name)
-        schema = schema["properties"].setdefault(name, {"type": "object", "properties": {}})
-    schema["properties"][last] = parameter.schema
-    if parameter.required:
-        schema.setdefault("required", []).append(last)
-
-
-def made_up_word(rng: random.Random) -> str:
-    """A pronounceable word of one to three syllables."""
-    syllables = rng.choice((1, 2, 2, 2, 3))
-    word = "".join(rng.choice(_ONSETS) + rng.choice(_VOWELS) + rng.choice(_CODAS) for _ in range(syllables))
-    return word if len(word) > 2 else word + rng.choice(_ONSETS) + rng.choice(_VOWELS)
-
-
-def _hexadecimal(rng: random.Random, count: int) -> str:
-    return "".join(rng.choice("0123456789abcdef") for _ in range(count))
-
-
-def _date(rng: random.Random) -> str:
-    return f"20{rng.randint(10, 39)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}"
-
-
-def _title(words: str) -> str:
-    return " ".join(word.capitalize() for word in words.split())
-
-
-_STRINGS: tuple[Callable[[random.Random], str], ...] = (
-    made_up_word,
-    made_up_word,
-    lambda r: f"{made_up_word(r)}-{made_up_word(r)}",
-    lambda r: f"{made_up_word(r)}-{r.randint(1, 9999)}",
-    lambda r: f"{made_up_word(r)}_{made_up_word(r)}",
-    lambda r: f"{made_up_word(r)} {made_up_word(r)}",
-    lambda r: _title(f"{made_up_word(r)} {made_up_word(r)}"),
-    lambda r: _title(" ".join(made_up_word(r) for _ in range(r.randint(1, 5)))) + ".",
-    lambda r: made_up_word(r).upper(),
-    lambda r: f"{made_up_word(r).upper()}_{made_up_word(r).upper()}",
-    _date,
-    lambda r: f"{_date(r)}T{r.randint(0, 23):02}:{r.randint(0, 59):02}:{r.randint(0, 59):02}Z",
-    lambda r: f"{made_up_word(r)}.{made_up_word(r)}@{made_up_word(r)}.{r.choice(('com', 'org', 'net'))}",
-    lambda r: f"https://{made_up_word(r)}.{r.choice(('com', 'org', 'io'))}/{made_up_word(r)}",
-    lambda r: "/" + "/".join(made_up_word(r) for _ in range(r.randint(1, 3))),
-    lambda r: f"projects/{made_up_word(r)}-{r.randint(1, 999)}/{made_up_word(r)}s/{made_up_word(r)}",
-    lambda r: f"{made_up_word(r)[:4]}-{_hexadecimal(r, r.randint(6, 12))}",
-    lambda r: "-".join(_hexadecimal(r, n) for n in (8, 4, 4, 4, 12)),
-    lambda r: f"arn:aws:{made_up_word(r)[:5]}:us-east-1:{r.randint(10**11, 10**12 - 1)}:{made_up_word(r)}",
-    lambda r: str(r.randint(1000, 10**9)),
-    lambda r: f"{r.randint(1, 9)}.{r.randint(0, 20)}.{r.randint(0, 9)}",
-    lambda r: ".".join(str(r.randint(1, 254)) for _ in range(4)),
-)
-
-
-def _integer(rng: random.Random) -> int:
-    return rng.choice((rng.randint(0, 9), rng.randint(1, 99), rng.randint(1, 999), rng.randint(1, 100000)))
-
-
-def _string(rng: random.Random, rich: bool) -> str:
-    return rng.choice(_STRINGS)(rng) if rich else made_up_word(rng)
-
-
-def made_up_value(schema: Schema, rng: random.Random, *, rich: bool) -> Json:
-    """A value for a made-up scalar or array schema."""
-    if "enum" in schema:
-        return rng.choice(schema["enum"])
-    match schema["type"]:
-        case "integer":
-            return _integer(rng)
-        case "number":
-            return round(rng.uniform(0, 100), rng.randint(1, 2)) if rng.random() < 0.7 else _integer(rng)
-        case "boolean":
-            return rng.random() < 0.6
-        case "array":
-            return [made_up_value(schema["items"], rng, rich=rich) for _ in range(rng.randint(1, 3))]
-        case _:
-            return _string(rng, rich)
-
-
-def _made_up_schema(rng: random.Random, rich: bool) -> Schema:
-    draw = rng.random()
-    if draw < 0.55:
-        return {"type": "string"}
-    if draw < 0.72:
-        return {"type": "integer"}
-    if draw < 0.78:
-        return {"type": "boolean"}
-    if draw < 0.88:
-        upper = rng.random() < 0.6
-        values = {made_up_word(rng) for _ in range(rng.randint(2, 5))}
-        return {"type": "string", "enum": sorted(v.upper() if upper else v for v in values)}
-    if rich and draw < 0.95:
-        return {"type": "array", "items": {"type": rng.choice(("string", "string", "integer"))}}
-    return {"type": "number"}
-
-
-class _Naming:
-    """One toolset's way of writing names."""
-
-    def __init__(self, rng: random.Random) -> None:
-        self.style = rng.choice(("snake", "camel", "pascal", "dotted"))
-        self.prefix = made_up_word(rng) if rng.random() < 0.3 else ""
-        self.parameters = rng.choice(("snake", "camel", "pascal" if self.style == "pascal" else "camel"))
-
-    @staticmethod
-    def _join(words: Sequence[str], style: str) -> str:
-        if style == "snake":
-            return "_".join(words)
-        joined = "".join(word.capitalize() for word in words)
-        return joined if style == "pascal" else joined[:1].lower() + joined[1:]
-
-    def tool(self, verb: str, nouns: Sequence[str]) -> str:
-        if self.style == "dotted":
-            owner = self._join([*nouns[:-1], nouns[-1] + "s"], "camel")
-            return "_".join(part for part in (self.prefix, owner, verb) if part)
-        return self._join([verb, *nouns], self.style)
-
-    def parameter(self, words: Sequence[str]) -> str:
-        return self._join(words, self.parameters)
-
-
-def _third_person(verb: str) -> str:
-    if verb.endswith("y") and verb[-2] not in "aeiou":
-        return verb[:-1] + "ies"
-    return verb + ("es" if verb.endswith(("s", "sh", "ch", "x")) else "s")
-
-
-def _made_up_tool(verb: str, nouns: list[str], naming: _Naming, rng: random.Random) -> _Tool:
-    # The description's words differ from the name's in half of the tools: neither alone suffices to find a tool.
-    own = rng.random() < 0.5
-    described = " ".join(made_up_word(rng) for _ in range(rng.randint(1, 2))) if own else " ".join(nouns)
-    plural = "s" if verb in ("list", "search", "count") or rng.random() < 0.1 else ""
-    rest = f"{rng.choice(('the', 'a', 'the', 'all') if plural else ('the', 'a', 'the'))} {described}{plural}"
-    if rng.random() < 0.6:
-        rest += f" {rng.choice(_LINKS)} {rng.choice(('the', 'a', 'my'))} {made_up_word(rng)}"
-        if rng.random() < 0.4:
-            rest += f" {made_up_word(rng)}"
-    shown = rest.replace(" my ", " your ")
-    start = _third_person(verb) if rng.random() < 0.8 else verb
-    name = naming.tool(verb, nouns)
-    return _Tool(verb, described, rest, name, f"the {' '.join(nouns)}", f"{start.capitalize()} {shown}")
-
-
-def _made_up_parameters(count: int, naming: _Naming, rich: bool, rng: random.Random) -> list[_Parameter]:
-    parameters: list[_Parameter] = []
-    used: set[str] = set()
-    holder = naming.parameter([made_up_word(rng)]) if rich and rng.random() < 0.2 and count > 1 else ""
-    for _ in range(count):
-        words = [made_up_word(rng)]
-        if rng.random() < 0.5:
-            words.append(rng.choice(_HEADS) if rng.random() < 0.7 else made_up_word(rng))
-        name = naming.parameter(words)
-        if name in used or name == holder:
-            continue
-        used.add(name)
-        path = (holder, name) if holder and rng.random() < 0.5 else (name,)
-        parameters.append(_Parameter(path, " ".join(words), _made_up_schema(rng, rich), rng.random() < 0.5))
-    return parameters
-
-
-def _made_up_tools(level: SyntheticLevel, rng: random.Random) -> list[_Tool]:
-    """Candidates that share verbs and nouns, so that no single word tells them apart."""
-    naming = _Naming(rng)
-    count = rng.randint(*level.tools)
-    verbs = rng.sample(_VERBS, min(len(_VERBS), rng.choice((1, 2, 2, 3, count))))
-    nouns = [[made_up_word(rng) for _ in range(rng.choice((1, 1, 2)))] for _ in range(rng.choice((2, count, count)))]
-    tools: list[_Tool] = []
-    names: set[str] = set()
-    for _ in range(20 * count):
-        if len(tools) == count:
-            break
-        tool = _made_up_tool(rng.choice(verbs), rng.choice(nouns), naming, rng)
-        if tool.name in names or any(t.description == tool.description for t in tools):
-            continue
-        names.add(tool.name)
-        tool.parameters = _made_up_parameters(rng.randint(*level.parameters), naming, level.rich, rng)
-        tools.append(tool)
-    return tools
-
-
 _OPENINGS = """{do}|Please {do}|Can you {do}|I need to {do}|I want to {do}|Could you {do}|I would like to {do}
 |Help me {do}|{do}, please|Go ahead and {do}|We have to {do}|It is time to {do}""".replace("\n", "").split("|")
+_LATER = """Then {do}|Also, {do}|After that, {do}|And please {do}|Next, {do}|I also need you to {do}
+|In addition, {do}|Once that is done, {do}""".replace("\n", "").split("|")
+_BARE = ("{v}", "{v}", "called {v}", "named {v}")
+"""How the value of a tool's only parameter may be said."""
+_BORROWED = """using the {f} you get back as the {n}|with the {f} from that response as the {n}
+|with {n} set to the resulting {f}|using that {f} for the {n}|with the {n} from the {f} you get""".replace(
+    "\n", ""
+).split("|")
 _INLINE = """with {n} {v}|using {n} {v}|with {v} as the {n}|where the {n} is {v}|for {n} {v}|setting {n} to {v}
 |with the {n} set to {v}|{n}: {v}|({n} = {v})""".replace("\n", "").split("|")
 _AFTER = """The {n} is {v}.|Use {v} as the {n}.|Set the {n} to {v}.|{n}: {v}.|Use {n} {v}.|The {n} should be {v}.
 |For the {n}, use {v}.|I want {v} for the {n}.|{v} is the {n}.""".replace("\n", "").split("|")
-_TRUE = ("yes", "true", "on")
-_FALSE = ("no", "false", "off")
+_QUESTIONS = """Tell me the {n}.|What is the {n}?|I need the {n}.|Then give me the {n}.|I'd like to know the {n}.
+|Let me know the {n}.|And what is the {n}?|Report the {n} when you are done.""".replace("\n", "").split("|")
 
 
 def _written(value: Json, rng: random.Random) -> str:
@@ -286,19 +88,24 @@ def _written(value: Json, rng: random.Random) -> str:
     return f"{quote}{value}{quote}"
 
 
-def _request(tool: _Tool, level: SyntheticLevel, rng: random.Random) -> str:
+def _request(tool: MadeUpTool, level: SyntheticLevel, rng: random.Random) -> str:
     verb = rng.choice(_SAME.get(tool.verb, (tool.verb,))) if rng.random() < 0.5 else tool.verb
     if rng.random() < level.by_name:
         return f"{verb} {tool.named}"
     return f"{verb} {tool.rest}" if rng.random() < 0.6 else f"{verb} the {tool.noun}"
 
 
-def _instruction(request: str, stated: list[tuple[str, str]], rng: random.Random) -> str:
+def _instruction(
+    request: str, stated: list[tuple[str, str]], rng: random.Random, openings: Sequence[str], *, only: bool
+) -> str:
+    """`only`: is the stated value all that the tool takes? Then it may stand without its parameter's words."""
     rng.shuffle(stated)
     inline = stated[: rng.randint(0, min(2, len(stated)))]
     after = stated[len(inline) :]
-    sentence = rng.choice(_OPENINGS).format(do=request)
-    if inline:
+    sentence = rng.choice(openings).format(do=request)
+    if only and inline and not sentence.endswith("please") and rng.random() < 0.5:
+        sentence += " " + rng.choice(_BARE).format(v=inline[0][1])
+    elif inline:
         sentence += " " + " and ".join(rng.choice(_INLINE).format(n=n, v=v) for n, v in inline)
     sentence = sentence[0].upper() + sentence[1:]
     question = sentence.startswith(("Can", "Could"))
@@ -328,8 +135,19 @@ class _Draft:
     missing: str = ""
 
 
-def _draft(tool: _Tool, level: SyntheticLevel, rng: random.Random, *, drop: bool) -> _Draft:
-    """An instruction for one tool, and the call it asks for; `drop` leaves one required value unsaid."""
+def _draft(
+    tool: MadeUpTool,
+    level: SyntheticLevel,
+    rng: random.Random,
+    *,
+    drop: bool = False,
+    openings: Sequence[str] = _OPENINGS,
+    borrowed: MadeUpParameter | None = None,
+) -> _Draft:
+    """An instruction for one tool, and the call it asks for.
+
+    `drop` leaves one required value unsaid; `borrowed` is a parameter whose value an earlier response gives.
+    """
     arguments: dict[str, Json] = {}
     stated: list[tuple[str, str]] = []
     required = [parameter for parameter in tool.parameters if parameter.required]
@@ -337,49 +155,138 @@ def _draft(tool: _Tool, level: SyntheticLevel, rng: random.Random, *, drop: bool
     for parameter in tool.parameters:
         if not parameter.required and rng.random() < 0.5:
             continue
-        if parameter is dropped:
+        if parameter is dropped or parameter is borrowed:
             continue
         value = made_up_value(parameter.schema, rng, rich=level.rich)
         _place(arguments, parameter.path, value)
         stated.append((parameter.words, _written(value, rng)))
-    text = _instruction(_request(tool, level, rng), stated, rng)
+    only = len(tool.parameters) == len(stated) == 1 and tool.parameters[0].schema["type"] in {"string", "integer"}
+    text = _instruction(_request(tool, level, rng), stated, rng, openings, only=only)
     return _Draft(text, arguments, dropped.words if dropped else "")
 
 
-def _body(rng: random.Random) -> tuple[dict[str, Json], str, Json]:
-    """A response, and one of its fields with the field's words."""
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A field of a response, with its words."""
+
+    words: str
+    value: Json
+
+
+def _fields(rng: random.Random) -> tuple[dict[str, Json], list[_Field]]:
     body: dict[str, Json] = {}
-    picks: list[tuple[str, Json]] = []
+    fields: list[_Field] = []
     for _ in range(rng.randint(2, 6)):
-        words = [made_up_word(rng), *([rng.choice(_HEADS)] if rng.random() < 0.5 else [])]
+        words = [made_up_word(rng), *([rng.choice(HEADS)] if rng.random() < 0.5 else [])]
         value = made_up_value(rng.choice(({"type": "string"}, {"type": "string"}, {"type": "integer"})), rng, rich=True)
-        body[_Naming._join(words, "camel")] = value
-        picks.append((" ".join(words), value))
-    words_, value = rng.choice(picks)
-    return body, words_, value
+        body[join_words(words, "camel")] = value
+        fields.append(_Field(" ".join(words), value))
+    return body, fields
 
 
-def _follow_up(draft: _Draft, tool: _Tool, rng: random.Random) -> list[ChatMessage]:
+def _body(rng: random.Random) -> tuple[dict[str, Json], list[_Field]]:
+    """A response, and fields of it: on its first level, inside an object, or of the first item of a list."""
+    body, fields = _fields(rng)
+    draw = rng.random()
+    if draw > 0.45:
+        return body, fields
+    noun = made_up_word(rng)
+    if draw > 0.3:
+        return {noun: body}, fields
+    items = [body, *(_fields(rng)[0] for _ in range(rng.randint(0, 1)))]
+    return {f"{noun}s": items}, [_Field(f"{field.words} of the first {noun}", field.value) for field in fields]
+
+
+def _calling(*calls: dict[str, Any]) -> ChatMessage:
+    return {"role": "assistant", "content": "", "tool_calls": list(calls)}
+
+
+def _observed(call: dict[str, Any], body: dict[str, Json]) -> ChatMessage:
+    return {"role": "tool", "tool_call_id": call["id"], "content": json.dumps(body, separators=(",", ":"))}
+
+
+def _asked(instruction: str, fields: Sequence[_Field], rng: random.Random) -> tuple[str, str]:
+    """The instruction, which may ask for one or two fields of the last response, and the last answer."""
+    if rng.random() >= 0.7:
+        return instruction, "Done."
+    asked = rng.sample(list(fields), 2 if rng.random() < 0.35 else 1)
+    names = " and the ".join(field.words for field in asked)
+    return (
+        f"{instruction} {rng.choice(_QUESTIONS).format(n=names)}",
+        " ".join(f"The {field.words} is {field.value}." for field in asked),
+    )
+
+
+def _follow_up(draft: _Draft, tool: MadeUpTool, rng: random.Random) -> list[ChatMessage]:
     """The call, its observation, and the answer that states a field of it."""
-    import json
-
-    body, words, value = _body(rng)
-    asked = rng.random() < 0.7
-    question = rng.choice(("Tell me the {n}.", "What is the {n}?", "I need the {n}.", "Then give me the {n}."))
-    instruction = f"{draft.instruction} {question.format(n=words)}" if asked else draft.instruction
-    answer = f"The {words} is {value}." if asked else "Done."
+    body, fields = _body(rng)
+    instruction, answer = _asked(draft.instruction, fields, rng)
+    call = _call(tool.name, draft.arguments, 0)
     return [
         {"role": "user", "content": instruction},
-        {"role": "assistant", "content": "", "tool_calls": [_call(tool.name, draft.arguments, 0)]},
-        {"role": "tool", "tool_call_id": "call_0", "content": json.dumps(body, separators=(",", ":"))},
+        _calling(call),
+        _observed(call, body),
         {"role": "assistant", "content": answer},
     ]
+
+
+def _side_by_side(tools: Sequence[MadeUpTool], level: SyntheticLevel, rng: random.Random) -> list[ChatMessage]:
+    """Two or three requests that do not need each other: their calls in one turn, in the order of the requests."""
+    chosen = (
+        rng.choices(tools, k=2) if rng.random() < 0.15 else rng.sample(tools, min(len(tools), rng.choice((2, 2, 3))))
+    )
+    drafts = [_draft(tool, level, rng, openings=_LATER if i else _OPENINGS) for i, tool in enumerate(chosen)]
+    calls = [_call(tool.name, draft.arguments, i) for i, (tool, draft) in enumerate(zip(chosen, drafts, strict=True))]
+    bodies = [_body(rng) for _ in calls]
+    instruction, answer = _asked(" ".join(draft.instruction for draft in drafts), bodies[-1][1], rng)
+    return [
+        {"role": "user", "content": instruction},
+        _calling(*calls),
+        *(_observed(call, body) for call, (body, _) in zip(calls, bodies, strict=True)),
+        {"role": "assistant", "content": answer},
+    ]
+
+
+def _one_after_another(
+    first: MadeUpTool, second: MadeUpTool, level: SyntheticLevel, rng: random.Random
+) -> list[ChatMessage] | None:
+    """Two requests, the second of which takes a value from the first one's response; none if it takes no text."""
+    texts = [parameter for parameter in second.parameters if parameter.schema == {"type": "string"}]
+    if not texts:
+        return None
+    borrowed = rng.choice(texts)
+    start = _draft(first, level, rng)
+    body, fields = _fields(rng)
+    source = rng.choice(fields)
+    body[join_words(source.words.split(), "camel")] = value = str(source.value)
+    rest = _draft(second, level, rng, openings=_LATER, borrowed=borrowed)
+    reference = rng.choice(_BORROWED).format(f=source.words, n=borrowed.words)
+    sentence, mark, after = rest.instruction.partition(". ") if ". " in rest.instruction else (rest.instruction, "", "")
+    written = f"{sentence.rstrip('.')} {reference}{mark or '.'}{after}"
+    _place(rest.arguments, borrowed.path, value)
+    last, found = _body(rng)
+    instruction, answer = _asked(f"{start.instruction} {written}", found, rng)
+    calls = _call(first.name, start.arguments, 0), _call(second.name, rest.arguments, 1)
+    return [
+        {"role": "user", "content": instruction},
+        _calling(calls[0]),
+        _observed(calls[0], body),
+        _calling(calls[1]),
+        _observed(calls[1], last),
+        {"role": "assistant", "content": answer},
+    ]
+
+
+def _several(tools: Sequence[MadeUpTool], level: SyntheticLevel, rng: random.Random) -> list[ChatMessage]:
+    first, second = rng.sample(tools, 2)
+    chain = _one_after_another(first, second, level, rng) if rng.random() < 0.5 else None
+    return chain or _side_by_side(tools, level, rng)
 
 
 def synthetic_example(level: SyntheticLevel, seed: str) -> SFTExample:
     """One made-up task; the same for the same level and seed."""
     rng = random.Random(f"synthetic:{seed}")
-    tools = _made_up_tools(level, rng)
+    tools = made_up_tools(rng.randint(*level.tools), level.parameters, rng, rich=level.rich)
     tool = rng.choice(tools)
     shown = [t.function() for t in tools]
     negative = rng.random() < level.negatives
@@ -392,13 +299,11 @@ def synthetic_example(level: SyntheticLevel, seed: str) -> SFTExample:
         shown = [t.function() for t in tools if t.rest != tool.rest and t.noun != tool.noun and t.named != tool.named]
         answer = "I cannot do this: none of the available tools fits."
         messages = [{"role": "user", "content": draft.instruction}, {"role": "assistant", "content": answer}]
+    elif len(tools) > 1 and rng.random() < level.several:
+        messages = _several(tools, level, rng)
     elif rng.random() < level.turns:
         messages = _follow_up(draft, tool, rng)
     else:
-        call = _call(tool.name, draft.arguments, 0)
-        messages = [
-            {"role": "user", "content": draft.instruction},
-            {"role": "assistant", "content": "", "tool_calls": [call]},
-        ]
+        messages = [{"role": "user", "content": draft.instruction}, _calling(_call(tool.name, draft.arguments, 0))]
     key = f"synthetic-{seed}"
     return SFTExample(key=key, task_key=key, split=Split.TRAIN, messages=tuple(messages), tools=tuple(shown))

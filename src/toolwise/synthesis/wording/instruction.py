@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from toolwise.synthesis.wording.phrases import Phrase, singular
-from toolwise.synthesis.wording.statements import Statement, capital, inline, sentences
-from toolwise.synthesis.wording.verbs import SYNONYMS
+from toolwise.synthesis.wording.statements import Statement, capital, inline, introduced, sentences
+from toolwise.synthesis.wording.verbs import SYNONYMS, canonical_verb
 from toolwise.text import identifier_words
 
 SYNONYM_SHARE = 0.4
@@ -25,8 +25,32 @@ _OPENERS = (
     ("Help me {c}.", 3, True),
     ("I have to {c}.", 2, True),
     ("{C}, please.", 3, False),
+    ("Hi, {c}.", 1, False),
+    ("Hey, can you {c}?", 2, False),
+    ("Go ahead and {c}.", 2, False),
+    ("{C} for me.", 2, False),
+    ("Can you help me {c}?", 2, True),
+    ("We need to {c}.", 3, True),
+    ("I'm trying to {c}.", 2, True),
+    ("Let's {c}.", 2, True),
 )
 """Sentence, weight, and whether the speaker is the one who acts (then `show me` would not fit)."""
+_VIEWS = (
+    "Show me {r}.",
+    "Show me {r}.",
+    "Can I see {r}?",
+    "Let me see {r}.",
+    "I'd like to see {r}.",
+    "I want to look at {r}.",
+    "Give me {r}.",
+    "Pull up {r}, please.",
+)
+"""Instead of an opener, for what is only looked at: the object without its verb."""
+_LOOKS = frozenset({"get", "list"})
+"""Verbs, made canonical, of requests that only look."""
+_VIEW_SHARE = 0.2
+_SUBJECT_SHARE = 0.45
+"""Of the values that tell by themselves which thing is meant: how many stand right after its noun."""
 _SCENES = (
     "I'm tidying up our setup.",
     "We are getting ready for a release.",
@@ -66,6 +90,8 @@ _ASK = (
     "I'd like to know the {label}.",
     "What's the resulting {label}?",
     "Give me the {label} afterwards.",
+    "And what is the {label}?",
+    "Can you tell me the {label}?",
 )
 
 
@@ -112,6 +138,11 @@ def write_instruction(clauses: Sequence[ClauseParts], ask: Sequence[str], rng: r
 
 def _clause(parts: ClauseParts, index: int, ask: Sequence[str], rng: random.Random) -> list[str]:
     statements = list(parts.statements)
+    subject = next((each for each in statements if each.subject), None)
+    if subject and rng.random() < _SUBJECT_SHARE:
+        statements.remove(subject)
+    else:
+        subject = None
     before: list[str] = []
     cut = len(statements) if rng.random() < 0.55 else rng.randint(0, len(statements))
     cut = min(cut, 3)
@@ -120,8 +151,9 @@ def _clause(parts: ClauseParts, index: int, ask: Sequence[str], rng: random.Rand
         owner = "My" if first.place and rng.random() < 0.5 else "The"
         before.append(f"{owner} {first.label} {first.verb} {first.text}.")
     here, after = statements[:cut], statements[cut:]
-    form, first_person = _form(index, bool(parts.references), rng)
-    core = parts.phrase.text(_verb(parts.phrase, first_person, rng)) + _service(parts)
+    form, first_person = _form(index, parts, rng)
+    core = parts.phrase.rest if "{r}" in form else parts.phrase.text(_verb(parts.phrase, first_person, rng))
+    core += (introduced(subject, rng) if subject else "") + _service(parts)
     core += "".join(f" {_reference(reference, rng)}" for reference in parts.references)
     core += inline(here, rng)
     asked = [" and the ".join(ask)] if ask else []
@@ -129,16 +161,19 @@ def _clause(parts: ClauseParts, index: int, ask: Sequence[str], rng: random.Rand
         label = asked.pop()
         forms = [each for each in _ASK_INLINE if " its " not in each or not {"of", "first"} & set(label.split())]
         core += rng.choice(forms).format(label=label)
-    sentence = form.format(c=core, C=capital(core))
+    sentence = form.format(c=core, r=core, C=capital(core))
     tail = sentences(after, rng)
     return [*before, sentence, *tail, *(rng.choice(_ASK).format(label=label) for label in asked)]
 
 
-def _form(index: int, depends: bool, rng: random.Random) -> tuple[str, bool]:
+def _form(index: int, parts: ClauseParts, rng: random.Random) -> tuple[str, bool]:
+    """The sentence around a request, and whether the speaker is the one who acts."""
+    if index == 0 and canonical_verb(parts.phrase.verb) in _LOOKS and rng.random() < _VIEW_SHARE:
+        return rng.choice(_VIEWS), True
     if index == 0:
         form, _, first_person = rng.choices(_OPENERS, weights=[weight for _, weight, _ in _OPENERS])[0]
         return form, first_person
-    return rng.choice(_NEXT if depends else (*_ALSO, *_NEXT[:3])), False
+    return rng.choice(_NEXT if parts.references else (*_ALSO, *_NEXT[:3])), False
 
 
 def _verb(phrase: Phrase, first_person: bool, rng: random.Random) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from toolwise.synthesis.filling import value_text
 from toolwise.synthesis.specs import Leaf
+from toolwise.synthesis.wording.phrases import article
 from toolwise.types import Json
 
 _PLACES = frozenset(
@@ -69,6 +70,8 @@ class Statement:
     """Reads naturally after `in`."""
     many: bool = False
     """Several values."""
+    subject: bool = False
+    """It alone tells which thing the request is about."""
 
     @property
     def verb(self) -> str:
@@ -76,7 +79,9 @@ class Statement:
         return "are" if self.many and self.label.endswith("s") else "is"
 
 
-def state_values(pairs: Sequence[tuple[Leaf, Json]], rng: random.Random) -> list[Statement]:
+def state_values(
+    pairs: Sequence[tuple[Leaf, Json]], rng: random.Random, subject: Leaf | None = None
+) -> list[Statement]:
     """Each value as a statement, in random order, under labels that differ within the call."""
     statements: list[Statement] = []
     labels = [leaf.label for leaf, _ in pairs]
@@ -97,7 +102,7 @@ def state_values(pairs: Sequence[tuple[Leaf, Json]], rng: random.Random) -> list
         if rng.random() < 0.3:
             label = re.sub(r"\bid\b", "ID", label)
         many = isinstance(value, list)
-        statements.append(Statement(label, _written(value, rng), flag, place, many))
+        statements.append(Statement(label, _written(value, rng), flag, place, many, leaf is subject))
     rng.shuffle(statements)
     return statements
 
@@ -133,10 +138,25 @@ def inline(statements: Sequence[Statement], rng: random.Random) -> str:
     return f"{where} {rng.choice(('with', 'with', 'with', 'using'))} {_equations(others, rng)}"
 
 
+def introduced(subject: Statement, rng: random.Random) -> str:
+    """The thing that a request is about, straight after its noun: ` called Blue`, ` Blue`, ` with id 7`."""
+    forms = ["", "", "", f" with {subject.label}", f" with the {subject.label}", f" whose {subject.label} is"]
+    if subject.label.split()[-1].lower() in {"name", "title"}:
+        forms = ["", "", " called", " called", " named", " named", f" with the {subject.label}"]
+    return f"{rng.choice(forms)} {subject.text}"
+
+
 def _equations(statements: Sequence[Statement], rng: random.Random) -> str:
-    return _join(
-        [f"{s.label} {'set to ' if s.flag is not None or rng.random() < 0.15 else ''}{s.text}" for s in statements]
-    )
+    return _join([_equation(statement, rng) for statement in statements])
+
+
+def _equation(s: Statement, rng: random.Random) -> str:
+    draw = rng.random()
+    if s.flag is not None or draw < 0.15:
+        return f"{s.label} set to {s.text}"
+    if draw < 0.25 and not s.many and not s.label.endswith("s"):
+        return f"{article(s.label)} {s.label} of {s.text}"
+    return f"{s.label} {s.text}"
 
 
 def _join(parts: Sequence[str]) -> str:
@@ -159,6 +179,8 @@ def sentences(statements: Sequence[Statement], rng: random.Random) -> list[str]:
                 "Set the {label} to {text}.",
                 "{Label}: {text}.",
                 "The {label} {verb} {text}.",
+                "For the {label}, use {text}.",
+                "I want {text} as the {label}.",
             )
         )
         made.append(form.format(verb=s.verb, label=s.label, Label=capital(s.label), text=s.text))
