@@ -32,11 +32,13 @@ class Table:
         return self._tools[tool_id]
 
 
-def solved(name: str, count: int, *, calls: int = 3, splits: tuple[Split, ...] = tuple(Split)) -> list[Solution]:
+def solved(
+    name: str, count: int, *, calls: int = 3, closing: bool = True, splits: tuple[Split, ...] = tuple(Split)
+) -> list[Solution]:
     subject = PlanningSubject(name, (2, 3) if "blocks" in name else (1, 2))
 
     async def collect() -> list[Solution]:
-        made = SolutionConfig(seed=3, calls_per_turn=calls)
+        made = SolutionConfig(seed=3, calls_per_turn=calls, closing=closing)
         return [s async for s in solutions(subject, subject.world.variant.toolset.tools, count, made, splits)]
 
     return asyncio.run(collect())
@@ -120,6 +122,16 @@ def test_a_whole_plan_can_be_one_turn() -> None:
     for solution in solved("spellwrite", 10, calls=0):
         turns = [message["tool_calls"] for message in solution.example.messages if message.get("tool_calls")]
         assert [len(turn) for turn in turns] == [len(solution.plan)]
+
+
+def test_without_a_closing_a_solution_ends_with_its_last_call() -> None:
+    for whole, open_end in zip(solved("blocksworld", 20), solved("blocksworld", 20, closing=False), strict=True):
+        kept = open_end.example.messages
+        assert kept == whole.example.messages[: len(kept)]
+        assert kept[-1].get("tool_calls")
+        assert not any(message.get("tool_calls") for message in whole.example.messages[len(kept) :])
+        assert len(open_end.example.observed) == sum(message["role"] == "tool" for message in kept)
+        assert open_end.plan == whole.plan
 
 
 def test_conversations_are_joined_with_the_tools_read_once_and_ids_of_their_own() -> None:

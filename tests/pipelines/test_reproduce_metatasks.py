@@ -50,6 +50,18 @@ def test_success_is_decided_by_the_world_within_the_step_limit() -> None:
     assert success(NullActor(), subject, drawn) == [False] * 10
 
 
+def test_an_attempt_ends_with_a_turn_of_which_no_call_runs() -> None:
+    subject = PlanningSubject("blocksworld", (3, 4))
+
+    class Hesitant(PlanActor):
+        def act(self, episodes: Sequence[Episode]) -> list[Act]:
+            return [
+                Act(calls=(ToolCall(name="none"),)) if not e.calls else Act(calls=e.solution.plan) for e in episodes
+            ]
+
+    assert success(Hesitant(0), subject, tasks(subject, 5)) == [False] * 5
+
+
 def test_the_random_policy_only_makes_calls_that_run_and_repeats_itself_by_seed() -> None:
     subject = PlanningSubject("blocksworld", (2, 2))
     drawn = tasks(subject, 40)
@@ -109,11 +121,17 @@ def tiny(variants: tuple[Variant, ...]) -> MetaTaskExperiment:
 def test_a_run_trains_scores_reports_and_goes_on(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     config = tiny((Variant.SOLUTION_ONLY, Variant.TWO_STAGE))
+    nothing = reproduce_metatasks(config, tmp_path, command="again", so_far=True, workers=1)
+    assert nothing["unfinished"] == 2
+    assert not nothing["models"]
+    assert "2 more models were wanted" in (tmp_path / "metatasks.md").read_text()
     report = reproduce_metatasks(config, tmp_path, command="again", workers=1)
     assert not report["failed"]
+    assert not report["unfinished"]
     assert {row["agent"] for row in report["success"]} == {"solution-only", "two-stage", "null", "random"}
     tokens = [model["tokens"] for model in report["models"]]
     assert all(config.tokens <= read < config.tokens + 1000 for read in tokens)
+    assert reproduce_metatasks(config, tmp_path, command="again", so_far=True)["success"] == report["success"]
     alone, staged = (model["mixture"] for model in report["models"])
     assert alone["metatask_tokens"] == 0
     assert staged["first_stage"] == 0.5

@@ -44,6 +44,9 @@ def metatasks(
     catalog: Annotated[
         Path | None, typer.Option("--catalog", help="A catalog whose unseen toolsets are tried too.")
     ] = None,
+    so_far: Annotated[
+        bool, typer.Option("--so-far", help="Train nothing more: report the models that are finished.")
+    ] = False,
     workers: Workers = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -53,7 +56,9 @@ def metatasks(
     config = metatask_experiment(quick, world or (), seeds, ratio, ablate or ())
     command = " ".join(["toolwise", *sys.argv[1:]])
     with ProgressView() as view:
-        document = reproduce_metatasks(config, out, command=command, catalog=catalog, workers=workers, observer=view)
+        document = reproduce_metatasks(
+            config, out, command=command, catalog=catalog, so_far=so_far, workers=workers, observer=view
+        )
     emit(document, as_json, lambda result: _render(result, str(out)))
 
 

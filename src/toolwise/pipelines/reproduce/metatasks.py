@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from toolwise.errors import ConfigError
 from toolwise.files import write_atomic, write_json
@@ -65,12 +67,14 @@ def reproduce_metatasks(
     *,
     command: str,
     catalog: Path | None = None,
+    so_far: bool = False,
     workers: int = 0,
     observer: Observer = silent,
 ) -> Json:
     """Train and score every cell, and write `report.json`, `metatasks.md` and `metatasks.svg` into `out`.
 
-    With a `catalog`, mixed and solution-only models are also compared on its unseen toolsets.
+    With a `catalog`, mixed and solution-only models are also compared on its unseen toolsets. With `so_far` nothing
+    more is trained: the report is of the models that a stopped run has finished, and counts the others.
     The same command goes on where it was stopped: finished models are rows. Raises RunError, MissingExtraError.
     """
     require_training("the experiment")
@@ -85,13 +89,13 @@ def reproduce_metatasks(
             world: context.stage(f"baselines: {world}", partial(score_baselines, world_data(out, config, world)))
             for world in config.worlds
         }
-        on_catalog, broken = ([], {}) if catalog is None else _on_catalog(context, catalog, config)
+        on_catalog = _Trained() if catalog is None else _on_catalog(context, catalog, config, so_far)
         cells = {cell.key: cell for cell in _cells(out, config)}
-        rows = folder.rows(_STAGE)
-        run_shards(rows, cells, train_and_score, stage=_STAGE, workers=context.processes, observer=observer)
-        scored = [*(Scored(cells[row.key], row.value) for row in rows if row.status is RowStatus.DONE), *on_catalog]
-        failed = broken | {row.key: row.value["error"] for row in rows if row.status is RowStatus.FAILED}
-        report = _report(config, scored, baselines, data) | {"command": command, "failed": failed}
+        on_worlds = _trained(context, _STAGE, cells, train_and_score, so_far)
+        report = _report(config, [*on_worlds.scored, *on_catalog.scored], baselines, data)
+        report["command"] = command
+        report["failed"] = on_catalog.failed | on_worlds.failed
+        report["unfinished"] = on_catalog.unfinished + on_worlds.unfinished
     write_json(out / REPORT_FILE, report)
     for name, text in ((PAGE_FILE, render_page(report)), (PLOT_FILE, render_plot(report["success"]))):
         with write_atomic(out / name) as file:
@@ -99,19 +103,37 @@ def reproduce_metatasks(
     return report
 
 
-def _on_catalog(context: Context, catalog: Path, config: MetaTaskExperiment) -> tuple[list[Scored], dict[str, str]]:
-    """The scored models of a catalog's corpora, and what failed."""
+@dataclass(frozen=True)
+class _Trained:
+    """What came of some cells."""
+
+    scored: list[Scored] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    unfinished: int = 0
+
+
+CellT = TypeVar("CellT", Cell, CatalogCell)
+
+
+def _trained(
+    context: Context, stage: str, cells: Mapping[str, CellT], train: Callable[[CellT], Json], so_far: bool
+) -> _Trained:
+    """Train what is not a finished row yet, unless only what is so far is asked for."""
+    rows = context.run.rows(stage)
+    if not so_far:
+        run_shards(rows, cells, train, stage=stage, workers=context.processes, observer=context.observer)
+    done = [Scored(cells[row.key], row.value) for row in rows if row.status is RowStatus.DONE]
+    failed = {row.key: row.value["error"] for row in rows if row.status is RowStatus.FAILED}
+    return _Trained(done, failed, len(cells) - len(done) - len(failed))
+
+
+def _on_catalog(context: Context, catalog: Path, config: MetaTaskExperiment, so_far: bool) -> _Trained:
+    """The models of a catalog's corpora."""
     part = context.path(CATALOG)
     context.stage(f"data: {CATALOG}", lambda: prepare_catalog(part, catalog, config))
     seeds = config.seeds[: config.catalog_seeds]
     made = (CatalogCell(part, catalog, config, variant, seed) for seed in seeds for variant in COMPARED)
-    cells = {cell.key: cell for cell in made}
-    rows = context.run.rows(CATALOG)
-    run_shards(
-        rows, cells, train_and_score_catalog, stage=CATALOG, workers=context.processes, observer=context.observer
-    )
-    scored = [Scored(cells[row.key], row.value) for row in rows if row.status is RowStatus.DONE]
-    return scored, {row.key: row.value["error"] for row in rows if row.status is RowStatus.FAILED}
+    return _trained(context, CATALOG, {cell.key: cell for cell in made}, train_and_score_catalog, so_far)
 
 
 def _cells(out: Path, config: MetaTaskExperiment) -> Iterator[Cell]:

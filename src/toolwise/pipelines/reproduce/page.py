@@ -68,6 +68,8 @@ def render_page(report: Json) -> str:
             for m in report["models"]
         ],
     )  # fmt: skip
+    if report["unfinished"]:
+        lines += [f"{report['unfinished']} more models were wanted and are not in this report.", ""]
     if report["failed"]:
         lines += ["## Failed", "", *(f"- {key}: {why}" for key, why in report["failed"].items()), ""]
     return "\n".join(lines)
