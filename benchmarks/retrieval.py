@@ -1,7 +1,12 @@
 """How well and how fast tools are found: BM25, dense and fusion over a whole catalog, on held-out queries.
 
+    python benchmarks/retrieval.py
     python benchmarks/retrieval.py CATALOG QUERIES [--minutes 1.5] [--threads 2]
     python benchmarks/retrieval.py --seal-tools FOLDER --encoder ENCODER
+
+Without a catalog every tenth service of AWS is read from the installed botocore, the embedded teacher writes requests
+for its tools, and those of every fifth service are held out; one minute of training. Seal-Tools is measured as well
+where it lies beside the checkout. retrieval_zero_shot.py measures pretrained encoders, retrieval_scale.py large pools.
 
 CATALOG is a folder made by `toolwise catalog import`; QUERIES holds a JSON line a retrieval pair, or a task. Pairs of
 split `train` and `dev` train the encoder (on the documents of their families alone), the other splits are measured.
@@ -12,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import re
 import resource
 import tempfile
@@ -32,6 +38,8 @@ from toolwise.types import RetrievalPair, Split, Task, Tool, Toolset
 
 _TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "list": "array", "dict": "object"}
 _SHOWN = ("ndcg@1", "ndcg@5", "recall@5")
+_EVERY, _HELD_OUT, _QUERIES_PER_TOOL = 10, 5, 2
+_SEAL_TOOLS = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "seal_tools"
 _TIMED = 300
 """Queries asked one by one for the latency."""
 
@@ -129,6 +137,23 @@ def measure(toolsets: Sequence[Toolset], pairs: Sequence[RetrievalPair], encoder
             print(f"{name:8} {cells} {both:>28} {opened:6.2f} s {query * 1000:5.1f} ms", flush=True)
 
 
+def aws_sample() -> tuple[list[Toolset], list[RetrievalPair]]:
+    """Every tenth AWS service, and the teacher's requests for its tools; those of every fifth of these are held out."""
+    from toolwise.catalog import import_sources
+    from toolwise.catalog.sources import aws_documents
+    from toolwise.synthesis import tool_queries
+
+    paths = [str(located.path) for located in aws_documents()][::_EVERY]
+    toolsets = [found for found in import_sources(paths) if isinstance(found, Toolset)]
+    pairs: list[RetrievalPair] = []
+    for number, toolset in enumerate(toolsets):
+        split = Split.UNSEEN_TOOLSET if number % _HELD_OUT == 0 else Split.TRAIN
+        for tool in toolset.tools:
+            queries = tool_queries(tool, toolset, random.Random(tool.id), _QUERIES_PER_TOOL)
+            pairs += [RetrievalPair(key=f"{tool.id}|{q}", split=split, query=q, relevant=(tool.id,)) for q in queries]
+    return toolsets, pairs
+
+
 def main() -> None:
     """Read the arguments, train if there is something to train on, and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -141,17 +166,26 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=RetrieverConfig().minutes)
     parser.add_argument("--threads", type=int, default=0)
     arguments = parser.parse_args()
-    encoder: Path | None = arguments.encoder
-    if arguments.catalog and arguments.queries:
-        toolsets, pairs = read_catalog(arguments.catalog), read_pairs(arguments.queries)
-        if encoder and not (encoder / "config.json").exists():
-            config = RetrieverConfig(minutes=arguments.minutes, threads=arguments.threads)
+    if arguments.catalog and not arguments.queries:
+        parser.error("CATALOG needs QUERIES; give both, or neither for a sample of AWS")
+    config = RetrieverConfig(minutes=arguments.minutes, threads=arguments.threads)
+    with tempfile.TemporaryDirectory() as scratch:
+        encoder: Path | None = arguments.encoder
+        seal_tools: Path | None = arguments.seal_tools
+        toolsets, pairs = [], []
+        if arguments.catalog:
+            toolsets, pairs = read_catalog(arguments.catalog), read_pairs(arguments.queries)
+        elif not seal_tools:
+            toolsets, pairs = aws_sample()
+            encoder = encoder or Path(scratch) / "encoder"
+            seal_tools = _SEAL_TOOLS if _SEAL_TOOLS.is_dir() else None
+        if toolsets and encoder and not (encoder / "config.json").exists():
             train(toolsets, pairs, encoder, config)
         for split in (Split.SEEN_TOOLSET, Split.UNSEEN_TOOLSET, Split.UNSEEN_CATEGORY):
             if held := [pair for pair in pairs if pair.split is split]:
-                measure(toolsets, held, encoder, split.value)
-    if arguments.seal_tools:
-        measure(*read_seal_tools(arguments.seal_tools), encoder, "Seal-Tools dev")
+                measure(toolsets, held, encoder, f"queries of split {split.value}")
+        if seal_tools:
+            measure(*read_seal_tools(seal_tools), encoder, "Seal-Tools dev (another domain)")
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
 
@@ -166,7 +200,12 @@ def train(toolsets: Sequence[Toolset], pairs: Sequence[RetrievalPair], out: Path
     }
     documents = list(tool_documents(toolset for toolset in toolsets if family[toolset.name] not in held))
     summary = train_retriever(pairs, documents, out, config)
-    print(summary.model_dump_json(indent=1, exclude={"losses"}))
+    print(
+        f"encoder from scratch: {summary.steps} steps in {summary.seconds:.0f} s on {summary.pairs:,} queries for "
+        f"{summary.documents:,} tools; nDCG@5 of its {summary.dev_pairs} dev queries {summary.dev_ndcg_at_5:.3f}; "
+        f"dense share of the fusion {summary.fusion_weight}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":
