@@ -203,7 +203,8 @@ def compare(
 
 
 def _render_comparison(document: Json) -> str:
-    mcnemar = "" if document["p_mcnemar"] is None else f"; McNemar, exact: p = {document['p_mcnemar']:.4f}"
+    exact = document["p_mcnemar"]
+    mcnemar = "" if exact is None else f"; McNemar, exact: p {f'= {exact:.4f}' if exact >= 0.0001 else '< 0.0001'}"
     lines = [
         document["says"],
         "",
@@ -230,7 +231,7 @@ def render_scores(document: Json) -> str:
     width = max(len(name) for name in ("nearest_tool", *document["groups"]))
     lines = [f"{document['benchmark']}: {document['tasks']:,} tasks", ""]
     rows = [("all", document["scores"], document["tasks"])]
-    rows += [(name, group["scores"], group["tasks"]) for name, group in document["groups"].items()]
+    rows += [(name, part["scores"], part["tasks"]) for name, part in document["groups"].items() if name != "all"]
     rows += [(name, found["scores"], document["tasks"]) for name, found in document["baselines"].items()]
     for start in range(0, len(names), _COLUMNS):
         shown = names[start : start + _COLUMNS]

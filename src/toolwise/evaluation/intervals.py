@@ -111,8 +111,12 @@ def difference_with_interval(
     """The mean of `left - right`, paired by task, with a 95% interval: is one system better than another?
 
     Differences are in [-1, 1]; they are mapped to [0, 1] for `mean_with_interval`, and its interval is mapped back.
-    Raises ValueError if the lengths differ.
+    Where the two differ on no task, they differ by at most the share of tasks on which they would, whose upper limit is
+    Wilson's for none of so many clusters. Raises ValueError if the lengths differ.
     """
+    if left and list(left) == list(right):
+        most = wilson(0.0, len(set(clusters)) if clusters is not None else len(left))[1]
+        return Metric(value=0.0, n=len(left), low=-most, high=most)
     halves = [(a - b + 1) / 2 for a, b in zip(left, right, strict=True)]
     metric = mean_with_interval(halves, clusters, seed=seed)
     if metric.n == 0:

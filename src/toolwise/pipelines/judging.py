@@ -214,7 +214,7 @@ async def judged_document(  # noqa: PLR0913 - what a judgement is made of
         "benchmark": benchmark.name,
         "tasks": len(judged),
         "main": "pass",
-        "predictions": left.summary(len(judged)),
+        "predictions": left.summary(row.id for row in judged),
         "scores": _pass_scores(judged, seed),
         "statuses": dict(Counter(_status(row) for row in judged)),
         "votes": readabilities([vote for row in judged for vote in (*row.answer_votes, *row.task_votes)]),
@@ -259,7 +259,7 @@ def _win_scores(preferred: Sequence[Preference], right: Predictions, seed: int) 
         [row.flips / len(row.left_first) for row in compared], [row.cluster for row in compared], seed=seed
     )
     return {
-        "predictions": right.summary(len(preferred)),
+        "predictions": right.summary(row.id for row in preferred),
         "scores": {
             "win": mean_with_interval([row.win for row in preferred], clusters, seed=seed).model_dump(),
             "sowr": mean_with_interval([row.solvable_win for row in preferred], clusters, seed=seed).model_dump(),

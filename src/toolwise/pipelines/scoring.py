@@ -131,7 +131,7 @@ def scored_document(
         "tasks": len(scored),
         "main": benchmark.main,
         "left_out_of_the_benchmark": dict(benchmark.broken),
-        "predictions": given.summary(len(scored)),
+        "predictions": given.summary(item.id for item in benchmark.items),
         **summary(benchmark, scored, seed=seed),
         "baselines": baseline_scores(benchmark, seed=seed) if baselines else {},
         "verdicts": [_verdict(item_score, benchmark.main) for item_score in scored],

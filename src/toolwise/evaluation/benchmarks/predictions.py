@@ -30,12 +30,12 @@ class Predictions:
     examples: Mapping[str, tuple[str, ...]]
     """Some duplicate and unknown ids."""
 
-    def summary(self, items: int) -> Json:
-        """The counts; `missing` items have no prediction and count as failures."""
+    def summary(self, items: Iterable[str]) -> Json:
+        """The counts; of the items (by id) those that are `missing` have no prediction and count as failures."""
         return {
             "rows": self.rows,
             "used": len(self.outputs),
-            "missing": items - len(self.outputs),
+            "missing": sum(item not in self.outputs for item in items),
             "duplicate": self.duplicate,
             "unknown": self.unknown,
             "broken": dict(self.broken),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolwise.evaluation.intervals import difference_with_interval, mean_with_interval, wilson
+from toolwise.evaluation.intervals import difference_with_interval, mean_with_interval
 from toolwise.files import read_json
 from toolwise.pipelines.evaluate_run import SCORES_FILE
 from toolwise.pipelines.reproduce.findings import Conclusion
@@ -56,20 +56,12 @@ def rate(outcomes: Outcomes, groups: Sequence[str] = ()) -> Metric:
 
 
 def paired(left: Outcomes, right: Outcomes, groups: Sequence[str] = ()) -> Metric:
-    """Pass rate of the left less that of the right, on the tasks that both attempted.
-
-    Where they differ on no task, they differ by at most the share of tasks on which they would, whose upper limit is
-    Wilson's for none of so many toolsets.
-    """
+    """Pass rate of the left less that of the right, on the tasks that both attempted."""
     shared = [key for key, one in left.items() if key in right and (not groups or one.group in groups)]
     if not shared:
         return NOT_MEASURED
     values = [[side[key].passed for key in shared] for side in (left, right)]
-    clusters = [left[key].cluster for key in shared]
-    if values[0] == values[1]:
-        most = wilson(0.0, len(set(clusters)))[1]
-        return Metric(value=0.0, n=len(shared), low=-most, high=most)
-    return difference_with_interval(values[0], values[1], clusters)
+    return difference_with_interval(values[0], values[1], [left[key].cluster for key in shared])
 
 
 def apart(left: Metric, right: Metric) -> Metric:
