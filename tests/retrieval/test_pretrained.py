@@ -155,6 +155,10 @@ def test_the_graph_finds_what_exact_search_finds(tmp_path: Path) -> None:
     near = TextDenseRetriever(tools, Same(), vectors, graph).search(asked, 10)  # type: ignore[arg-type]
     found = [len({h.tool for h in a} & {h.tool for h in b}) / 10 for a, b in zip(exact, near, strict=True)]
     assert np.mean(found) > 0.9
+    whole = TextDenseRetriever(tools, Same(), vectors).standard(asked)  # type: ignore[arg-type]
+    part = TextDenseRetriever(tools, Same(), vectors, graph).standard(asked)  # type: ignore[arg-type]
+    assert (part > 0).sum(axis=1).max() <= 500 < (whole > 0).sum(axis=1).min()
+    np.testing.assert_allclose(part[part > 0], whole[part > 0], rtol=0.01, atol=0.01)
 
 
 def test_the_memory_gives_wrong_documents_only(documents: list[Document], pairs: list[RetrievalPair]) -> None:

@@ -88,27 +88,30 @@ class ClauseRetriever(PoolRetriever):
         """Scores, queries by tools."""
         parts = [clauses(query) for query in queries]
         asked = self._inner.scores([*queries, *(part for row in parts for part in row)])
-        prominent = prominence(asked) if any(parts) else np.zeros(len(asked), dtype=np.float32)
+        if not any(parts):
+            return relative(asked)
+        prominent = prominence(asked)
         asked = relative(asked)
         rows: Floats = asked[: len(queries)]
         start = len(queries)
         for i, found in enumerate(parts):
             if found:
-                part = slice(start, start + len(found))
-                sharpened = _sixth_power(asked[part])
-                if prominent[i] > 0:
-                    sharpened *= np.minimum(1, prominent[part] / prominent[i])[:, None]
-                rows[i] += self._weight * sharpened.max(axis=0)
+                best = np.zeros(len(self.tools), dtype=np.float32)
+                for part in range(start, start + len(found)):
+                    share = min(1.0, float(prominent[part] / prominent[i])) if prominent[i] > 0 else 1.0
+                    np.maximum(best, _sharpened(asked[part], self._weight * share), out=best)
+                rows[i] += best
                 rows[i] /= 1 + self._weight
             start += len(found)
         return rows
 
 
-def _sixth_power(scores: Floats) -> Floats:
-    """Sharpened relative scores: near-copies of a part's best tool stay below the best itself, though the
+def _sharpened(scores: Floats, weight: float) -> Floats:
+    """`weight` times the sixth power: near-copies of a part's best tool stay below the best itself, though the
     whole request favours them for sharing words with its other parts.
     """
     cube = scores * scores
     cube *= scores
     cube *= cube
+    cube *= np.float32(weight)
     return cube

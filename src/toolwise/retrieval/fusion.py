@@ -44,9 +44,14 @@ class FusionRetriever(PoolRetriever):
 
     def scores(self, queries: Sequence[str]) -> Floats:
         """Fused scores in [0, 1], queries by tools."""
-        dense, lexical = self._dense.scores(queries), self._lexical.scores(queries)
-        fused: Floats = self._weight * relative(dense) + (1 - self._weight) * relative(lexical)
-        return fused
+        return self._combined(relative(self._dense.scores(queries)), relative(self._lexical.scores(queries)))
+
+    def _combined(self, dense: Floats, lexical: Floats) -> Floats:
+        """The weighted sum, in place."""
+        dense *= self._weight
+        lexical *= 1 - self._weight
+        dense += lexical
+        return dense
 
 
 class StandardFusionRetriever(FusionRetriever):
@@ -56,9 +61,4 @@ class StandardFusionRetriever(FusionRetriever):
 
     def scores(self, queries: Sequence[str]) -> Floats:
         """Fused standard scores, queries by tools."""
-        fused = self._dense.standard(queries)
-        fused *= self._weight
-        lexical = self._lexical.standard(queries)
-        lexical *= 1 - self._weight
-        fused += lexical
-        return fused
+        return self._combined(self._dense.standard(queries), self._lexical.standard(queries))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
@@ -50,31 +51,38 @@ def _low_bound(scores: Floats, k: int) -> np.float32:
 
 
 def relative(scores: Floats) -> Floats:
-    """Scores as shares of each query's best; nothing below 0."""
+    """Scores as shares of each query's best; nothing below 0. Changes the array that it is given."""
     top = scores.max(axis=1, keepdims=True, initial=0.0)
     top[top <= 0] = 1
-    share: Floats = np.maximum(scores, 0)
-    share /= top
-    return share
+    np.maximum(scores, 0, out=scores)
+    scores /= top
+    return scores
 
 
 def standard_scores(scores: Floats) -> Floats:
     """Standard deviations above each query's mean over the pool; what is below it is 0.
 
     Cosines of a pretrained encoder all lie within a narrow band, so as shares of the best they would barely count.
+    Changes the array that it is given: over a million tools a copy takes longer than the arithmetic.
     """
-    spread = scores.std(axis=1, keepdims=True)
-    standard: Floats = scores - scores.mean(axis=1, keepdims=True)
-    standard /= np.where(spread > 0, spread, 1)
-    np.maximum(standard, 0, out=standard)
-    return standard
+    scores -= scores.mean(axis=1, keepdims=True)
+    spreads = np.array([_length(row) for row in scores], dtype=np.float32) / max(1, scores.shape[1]) ** 0.5
+    scores /= np.where(spreads > 0, spreads, 1)[:, None]
+    np.maximum(scores, 0, out=scores)
+    return scores
 
 
 def prominence(scores: Floats) -> Floats:
     """(queries,) how many standard deviations each query's best is above its mean."""
-    spread = scores.std(axis=1)
-    above: Floats = (scores.max(axis=1, initial=0) - scores.mean(axis=1)) / np.where(spread > 0, spread, 1)
+    means = scores.mean(axis=1)
+    spreads = np.array([_length(row - mean) for row, mean in zip(scores, means, strict=True)], dtype=np.float32)
+    spreads /= max(1, scores.shape[1]) ** 0.5
+    above: Floats = (scores.max(axis=1, initial=0) - means) / np.where(spreads > 0, spreads, 1)
     return above
+
+
+def _length(row: Floats) -> float:
+    return math.sqrt(float(np.dot(row, row)))
 
 
 def inner_products(queries: Floats, vectors: Floats) -> Floats:
@@ -102,7 +110,7 @@ class PoolRetriever(ABC):
 
     @abstractmethod
     def scores(self, queries: Sequence[str]) -> Floats:
-        """Scores, queries by tools; higher is better."""
+        """Scores, queries by tools, in an array of the caller's own; higher is better."""
 
     def standard(self, queries: Sequence[str]) -> Floats:
         """`standard_scores` of the scores, queries by tools."""

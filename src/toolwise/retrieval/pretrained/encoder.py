@@ -47,7 +47,7 @@ class TextSettings(Frozen):
     max_tokens: int = 192
     """Longer texts are cut; what matters comes first in a document."""
     rendering: str = TEXT_RENDERING
-    fusion_weight: float = 0.5
+    fusion_weight: float = 0.6
     """The dense share in a fusion with BM25, chosen on dev queries."""
     clause_weight: float = CLAUSE_WEIGHT
     """How much the best of a request's parts counts beside the whole, in a hybrid."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ EXACT_UP_TO = 100_000
 """Larger pools are searched by HNSW, where usearch is installed; a product over 100,000 vectors takes some 5 ms."""
 _SMALL_POOL = 10
 """So many tools are worth as much as the pool's own mean: that of a few tools says too little."""
-_NEIGHBOURS = 1000
+_NEIGHBOURS = 500
 """Tools that an approximate search scores; the others get nothing."""
 _SAMPLE = 4096
 """Tools from which a large pool's mean and deviation are taken."""
@@ -108,11 +109,18 @@ class TextDenseRetriever(PoolRetriever):
         if self._graph is None:
             return super().standard(queries)
         encoded = self.encoder.encode_queries(queries)
-        sample = self._cosines(encoded, np.linspace(0, len(self.tools) - 1, _SAMPLE).astype(np.int64))
+        sample = encoded @ self._sample.T
         rows, near = self._nearest(encoded)
         for row, found, cosines in zip(rows, near, sample, strict=True):
             row[found] = np.maximum(row[found] - cosines.mean(), 0) / max(float(cosines.std()), 1e-6)
         return rows
+
+    @cached_property
+    def _sample(self) -> Floats:
+        """Documents' vectors as they are compared: the pool's mean taken away, of length 1."""
+        rows = np.linspace(0, len(self.tools) - 1, min(_SAMPLE, len(self.tools))).astype(np.int64)
+        sample: Floats = (self._vectors[rows] - self._mean) / self._lengths[rows, None]
+        return sample
 
     def _all(self, encoded: Floats) -> Floats:
         product = inner_products(encoded, self._vectors)
@@ -132,7 +140,7 @@ class TextDenseRetriever(PoolRetriever):
         rows = np.zeros((len(encoded), len(self.tools)), dtype=np.float32)
         near = []
         for i, query in enumerate(encoded):
-            found = self._graph.search(query, _NEIGHBOURS).keys.astype(np.int64)
+            found = np.sort(self._graph.search(query, _NEIGHBOURS).keys.astype(np.int64))  # read in the file's order
             rows[i, found] = self._cosines(encoded[i : i + 1], found)[0]
             near.append(found)
         return rows, near

@@ -324,8 +324,6 @@ def _fusion_weight(pool: _Dev | None, dense: Floats | None) -> float:
     """Halfway between an even share and the dev queries' best: they come from the training's own domain."""
     if pool is None or dense is None:
         return _PRIOR_FUSION
-    scores = [
-        mean_ndcg(weight * standard_scores(dense) + (1 - weight) * standard_scores(pool.lexical), pool.right)
-        for weight in _FUSION_GRID
-    ]
+    near, lexical = standard_scores(dense.copy()), standard_scores(pool.lexical.copy())
+    scores = [mean_ndcg(weight * near + (1 - weight) * lexical, pool.right) for weight in _FUSION_GRID]
     return round((_PRIOR_FUSION + _FUSION_GRID[int(np.argmax(scores))]) / 2, 2)
