@@ -22,6 +22,7 @@ from toolwise.reports import (
     Sample,
     Source,
     comparison,
+    planes,
     render_html,
     render_markdown,
 )
@@ -134,11 +135,11 @@ def test_hostile_names_and_observations_are_only_text() -> None:
 
 def test_shades_labels_and_frontier() -> None:
     assert [comparison.level(share) for share in (0.0, 0.01, 0.5, 1.0)] == [0, 1, 6, 10]
-    plane = comparison.planes(document())[0]
+    plane = planes.planes(document())[0]
     assert [spot.label for spot in plane.spots] == ["Agent 1", "Agent 2"]
     assert plane.frontier.count("V") == 0  # the cheaper one is the better one
     same = document().model_copy(update={"contenders": (contender(1, 0.8), contender(1, 0.8))})
-    assert [spot.label for spot in comparison.planes(same)[0].spots] == ["Agent 1 and 1 other", ""]
+    assert [spot.label for spot in planes.planes(same)[0].spots] == ["Agent 1 and 1 other", ""]
 
 
 def test_a_document_without_contenders_has_none_of_it() -> None:

@@ -74,7 +74,9 @@ def _names(groups: Sequence[tuple[Run, Group]]) -> list[str]:
     ]
     telling = [i for i in range(4) if len({part[i] for part in parts}) > 1] or [1, 2]
     agents_of = {run: {part[1] for part in parts if part[0] == run} for run, *_ in parts}
-    if 0 in telling and all(len(agents) == 1 for agents in agents_of.values()):
+    if all("+" in run for run in agents_of) and len({part[1:] for part in parts}) == len(parts):
+        telling = [i for i in telling if i]  # a cell's folder is named after all the others
+    elif 0 in telling and all(len(agents) == 1 for agents in agents_of.values()):
         telling = [i for i in telling if i != 1]  # a run's name says whose it is
     names = [", ".join(part[i] for i in telling if part[i]) or part[0] for part in parts]
     seen = Counter(names)

@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from toolwise.errors import RunError, boundary
-from toolwise.reports import charts, comparison, sections, trees, wording
+from toolwise.reports import charts, comparison, planes, sections, trees, wording
 from toolwise.reports.document import RunDocument, Sample
 from toolwise.types import Json
 
@@ -51,7 +51,7 @@ def render_html(document: RunDocument) -> str:
         curve=charts.curve(document.curve),
         board=comparison.board(document),
         settings=comparison.settings(document),
-        planes=comparison.planes(document),
+        planes=planes.planes(document),
         failures=comparison.failures(document),
         kinds=comparison.failure_examples(document, views),
         pairs=comparison.pairs(document, views),
