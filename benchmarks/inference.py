@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from small_run import run_folder, stock_model
+from small_run import cores, run_folder, stock_model
 from transformers import LogitsProcessor
 
 from toolwise.llm.hf import HfModel
@@ -161,7 +161,7 @@ def main() -> None:
     parser.add_argument("--base", type=Path, help="a stock model's folder")
     parser.add_argument("--only", choices=["compact", "stock"])
     parser.add_argument("--tasks", type=int, default=32)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=min(2, cores()))
     parser.add_argument("--steps", type=int, default=150, help="updates of the stock model that is made here")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 
 SERVICES = ("sqs", "sns", "kms", "ecr", "logs", "events")
 
 
+def cores() -> int:
+    """How many this process may use: more threads than that would only wait for each other."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @contextmanager
-def run_folder(given: Path | None, steps: int = 60) -> Iterator[Path]:
-    """The run, or a small one that is made now by `toolwise run`, its model trained for so many updates."""
+def run_folder(given: Path | None, steps: int = 60, held_out: int = 60) -> Iterator[Path]:
+    """The run, or a small one that is made now by `toolwise run`: its model trained for so many updates, and so many
+    tasks of toolsets that it never saw."""
     if given is not None:
         yield given
         return
@@ -29,17 +38,38 @@ def run_folder(given: Path | None, steps: int = 60) -> Iterator[Path]:
     data = Path(botocore.__file__).parent / "data"
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "toolwise.yaml"
-        settings = {
-            "sources": [str(data / service) for service in SERVICES],
-            "tasks": {"train": 600, "dev": 20, "seen_toolset": 20, "unseen_toolset": 60, "unseen_category": 20},
+        documents = Path(folder) / "documents"
+        for service in SERVICES:  # botocore keeps its documents compressed
+            (model,) = sorted((data / service).glob("*/service-2.json*"))[-1:]
+            text = gzip.decompress(model.read_bytes()) if model.suffix == ".gz" else model.read_bytes()
+            (documents / service).mkdir(parents=True)
+            (documents / service / "service-2.json").write_bytes(text)
+        settings: dict[str, Any] = {
+            "sources": [str(documents)],
+            "tasks": {
+                "train": 600,
+                "dev": held_out // 3 + 1,
+                "seen_toolset": held_out // 3 + 1,
+                "unseen_toolset": held_out,
+                "unseen_category": held_out // 3 + 1,
+            },
             "training": {"max_steps": steps, "threads": torch.get_num_threads()},
             "retriever": {"max_steps": 10, "threads": 1},
             "evaluation": {"budget": 2, "max_steps": 2, "samples": 1, "baseline_tasks": 2},
         }
         config.write_text(yaml.safe_dump(settings))
-        sys.argv = ["toolwise", "run", str(config), "--out", str(Path(folder) / "run"), "--workers", "2"]
+        sys.argv = [
+            "toolwise",
+            "run",
+            str(config),
+            "--out",
+            str(Path(folder) / "run"),
+            "--workers",
+            str(min(2, cores())),
+        ]
         try:
-            toolwise()
+            with redirect_stdout(sys.stderr):  # standard output is for the benchmark's own lines
+                toolwise()
         except SystemExit as done:
             assert not done.code, "the small run failed"
         yield Path(folder) / "run"

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from small_run import run_folder, stock_model
+from small_run import cores, run_folder, stock_model
 
 SCRATCH = "scratch"
 
@@ -35,13 +35,16 @@ def main() -> None:
     parser.add_argument("--base", help="scratch, or a model's folder")
     parser.add_argument("--conversations", type=int, default=200)
     parser.add_argument("--max-length", type=int, default=2048)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=min(2, cores()))
     parser.add_argument("--rounds", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     from toolwise.corpus import read_sft
 
-    with run_folder(args.corpus and args.corpus.parent, steps=1) as run, tempfile.TemporaryDirectory() as folder:
+    with (
+        run_folder(args.corpus and args.corpus.parent, steps=1, held_out=1) as run,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         corpus = args.corpus or run / "corpus"
         examples = list(islice(read_sft(corpus / "sft" / "train.jsonl"), args.conversations))
         bases = {args.base: Path(args.base)} if args.base not in (None, SCRATCH) else {SCRATCH: None}
