@@ -167,7 +167,7 @@ def _page(report: Json) -> str:
         "",
         f"`{report['command']}`",
         "",
-        f"{sum(minutes.values()):.0f} minutes on {report['hardware']['processors']} processors "
+        f"{sum(minutes.values()):.0f} minutes on {report['hardware']['processors']} cores "
         f"({report['hardware']['system']} {report['hardware']['machine']}): "
         f"{', '.join(f'{name} {spent:.1f}' for name, spent in minutes.items())}.",
         "",
