@@ -1,3 +1,4 @@
+import inspect
 import json
 from pathlib import Path
 
@@ -5,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from toolwise.cli import evaluate_run_commands
 from toolwise.corpus import SplitConfig
 from toolwise.errors import DataError
 from toolwise.evaluation.intervals import mean_with_interval
+from toolwise.pipelines.evaluate_cells import Conditions
 from toolwise.pipelines.reproduce.findings import Conclusion, conclude
 from toolwise.pipelines.reproduce.generalisation import generalisation_experiment
 from toolwise.pipelines.reproduce.outcomes import Outcome, apart, no_worse, paired, rate, read_outcomes, rows_of
@@ -101,3 +104,11 @@ def test_fewer_tasks_are_fewer_for_everyone() -> None:
     few, many = generalisation_experiment(True).of_each(3), generalisation_experiment(True).of_each(300)
     assert (few.per_unseen, few.per_known, few.per_retrieved, few.per_untrained) == (3, 3, 3, 3)
     assert (many.per_unseen, many.per_known, many.per_retrieved) == (300, 300, 20)
+
+
+def test_every_condition_has_an_option_of_the_command() -> None:
+    options = inspect.signature(evaluate_run_commands.run).parameters
+    named = {"strategies": "strategy"}
+    for name, field in Conditions.model_fields.items():
+        given = options[named.get(name, name)].default
+        assert given is None or given == field.default, name

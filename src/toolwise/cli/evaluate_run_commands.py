@@ -2,17 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from toolwise.cli import teacher_options
 from toolwise.cli.options import AsJson, Out, Resume, Seed, Workers, World
 from toolwise.cli.output import emit, fail
 from toolwise.cli.progress import ProgressView
 from toolwise.types import Json
 
+if TYPE_CHECKING:
+    from toolwise.pipelines.evaluate_run import EvaluationPlan
+
+Tasks = Annotated[Path, typer.Option("--tasks", help="A folder of tasks, or a finished run (its held-out tasks).")]
+Policies = Annotated[
+    list[str],
+    typer.Option("--policy", help="llm, a model's folder, blueprint, null, nearest-tool or random; repeatable."),
+]
+Strategies = Annotated[list[str] | None, typer.Option("--strategy", help="react, react@n or dfsdt; repeatable.")]
+Candidates = Annotated[
+    list[str] | None, typer.Option("--candidates", help="given, or retrieved:K of the whole catalog; repeatable.")
+]
+Retriever = Annotated[str, typer.Option("--retriever", help="For retrieved:K; as in `evaluate retrieval`.")]
+Settings = Annotated[list[str] | None, typer.Option("--setting", help="Only these, such as I1-Tool; by default all.")]
+Limit = Annotated[int, typer.Option("--limit", min=0, help="Tasks of each setting; 0 for all.")]
+Budget = Annotated[int, typer.Option("--budget", min=1, help="Model calls of an attempt, by any strategy.")]
+MaxSteps = Annotated[int, typer.Option("--max-steps", min=1, help="Steps of one branch.")]
+Width = Annotated[int, typer.Option("--width", min=1, help="dfsdt: children of a node.")]
+ChainAttempts = Annotated[int, typer.Option("--attempts", min=1, help="react@n: chains.")]
+Repeats = Annotated[int, typer.Option("--repeats", min=1, help="Attempts on each task, for pass^k.")]
+RedrawTemperature = Annotated[
+    float, typer.Option("--redraw-temperature", min=0, help="At temperature 0, of react@n's further chains.")
+]
+TurnTokens = Annotated[int, typer.Option("--turn-tokens", min=1, help="The most tokens of a local model's turn.")]
+Refused = Annotated[
+    list[float] | None,
+    typer.Option("--refused", help="A share of the calls to refuse for the moment, such as 0.1; repeatable."),
+]
+Baselines = Annotated[bool, typer.Option("--baselines/--no-baselines", help="Beside every result.")]
+KeepCatalog = Annotated[bool, typer.Option("--keep-catalog", help="Copy the toolsets that scoring needs into the run.")]
+
 _LLM = "llm"
+_CONDITIONS = (
+    "budget", "max_steps", "width", "attempts", "repeats", "temperature", "redraw_temperature", "turn_tokens", "seed",
+)  # fmt: skip
+_UNLIMITED = {
+    "requests_per_minute": 0.0, "tokens_per_minute": 0.0, "timeout": 120.0, "max_tokens": None, "max_minutes": None,
+}  # fmt: skip
+"""What this command leaves to the endpoint, and to the other budgets."""
 
 
 def register(group: typer.Typer) -> None:
@@ -39,54 +79,35 @@ def settings(
 
 
 def run(
-    tasks: Annotated[Path, typer.Option("--tasks", help="A folder of tasks, or a finished run (its held-out tasks).")],
+    tasks: Tasks,
     out: Out,
-    policy: Annotated[
-        list[str],
-        typer.Option("--policy", help="llm, a model's folder, blueprint, null, nearest-tool or random; repeatable."),
-    ],
-    strategy: Annotated[
-        list[str] | None, typer.Option("--strategy", help="react, react@n or dfsdt; repeatable.")
-    ] = None,
-    candidates: Annotated[
-        list[str] | None, typer.Option("--candidates", help="given, or retrieved:K of the whole catalog; repeatable.")
-    ] = None,
-    retriever: Annotated[
-        str, typer.Option("--retriever", help="For retrieved:K; as in `evaluate retrieval`.")
-    ] = "bm25",
-    setting: Annotated[
-        list[str] | None, typer.Option("--setting", help="Only these, such as I1-Tool; by default all.")
-    ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=0, help="Tasks of each setting; 0 for all.")] = 0,
-    budget: Annotated[int, typer.Option("--budget", min=1, help="Model calls of an attempt, by any strategy.")] = 10,
-    max_steps: Annotated[int, typer.Option("--max-steps", min=1, help="Steps of one branch.")] = 7,
-    width: Annotated[int, typer.Option("--width", min=1, help="dfsdt: children of a node.")] = 2,
-    attempts: Annotated[int, typer.Option("--attempts", min=1, help="react@n: chains.")] = 4,
-    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Attempts on each task, for pass^k.")] = 1,
-    temperature: Annotated[float, typer.Option("--temperature", min=0)] = 0.0,
-    redraw_temperature: Annotated[
-        float, typer.Option("--redraw-temperature", min=0, help="At temperature 0, of react@n's further chains.")
-    ] = 0.7,
-    transient: Annotated[
-        list[float] | None,
-        typer.Option("--refused", help="A share of the calls to refuse for the moment, such as 0.1; repeatable."),
-    ] = None,
-    baselines: Annotated[bool, typer.Option("--baselines/--no-baselines", help="Beside every result.")] = True,
-    keep_catalog: Annotated[
-        bool, typer.Option("--keep-catalog", help="Copy the toolsets that scoring needs into the run.")
-    ] = False,
-    base_url: Annotated[
-        list[str] | None, typer.Option("--base-url", help="llm: an OpenAI-compatible endpoint; repeatable.")
-    ] = None,
-    model: Annotated[list[str] | None, typer.Option("--model", help="llm: the model's name there.")] = None,
-    endpoints: Annotated[Path | None, typer.Option("--endpoints", help="llm: a YAML list of endpoints.")] = None,
-    api_key_env: Annotated[str, typer.Option("--api-key-env", help="The key's variable.")] = "OPENAI_API_KEY",
-    max_tokens_per_call: Annotated[int, typer.Option("--max-tokens-per-call", min=1)] = 1024,
-    concurrency: Annotated[int, typer.Option("--concurrency", min=1, help="llm: requests in flight.")] = 64,
-    price_in: Annotated[float | None, typer.Option("--price-in", min=0, help="Of a million prompt tokens.")] = None,
-    price_out: Annotated[float | None, typer.Option("--price-out", min=0, help="Of a million written tokens.")] = None,
-    max_calls: Annotated[int | None, typer.Option("--max-calls", min=0, help="llm: a hard budget.")] = None,
-    max_cost: Annotated[float | None, typer.Option("--max-cost", min=0, help="llm: a hard budget.")] = None,
+    policy: Policies,
+    strategy: Strategies = None,
+    candidates: Candidates = None,
+    retriever: Retriever = "bm25",
+    setting: Settings = None,
+    limit: Limit = 0,
+    budget: Budget = 10,
+    max_steps: MaxSteps = 7,
+    width: Width = 2,
+    attempts: ChainAttempts = 4,
+    repeats: Repeats = 1,
+    temperature: teacher_options.Temperature = 0.0,
+    redraw_temperature: RedrawTemperature = 0.7,
+    turn_tokens: TurnTokens = 400,
+    transient: Refused = None,
+    baselines: Baselines = True,
+    keep_catalog: KeepCatalog = False,
+    base_url: teacher_options.BaseUrls = None,
+    model: teacher_options.Models = None,
+    endpoints: teacher_options.Endpoints = None,
+    api_key_env: teacher_options.ApiKeyEnv = "OPENAI_API_KEY",
+    max_tokens_per_call: teacher_options.MaxTokensPerCall = 1024,
+    concurrency: teacher_options.Concurrency = 64,
+    price_in: teacher_options.PriceIn = None,
+    price_out: teacher_options.PriceOut = None,
+    max_calls: teacher_options.MaxCalls = None,
+    max_cost: teacher_options.MaxCost = None,
     world: World = None,
     seed: Seed = 0,
     resume: Resume = False,
@@ -94,49 +115,35 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Let agents attempt tasks under the same conditions; keep what they did, and score it beside the baselines."""
-    from toolwise.pipelines.evaluate_run import EvaluationPlan, evaluate_run, parse_agent, parse_conditions
-    from toolwise.pipelines.teacher_verbs import endpoints_from, teacher_from
-    from toolwise.pipelines.worlds import world_config
+    from toolwise.pipelines.evaluate_run import evaluate_run
 
-    conditions = parse_conditions(
-        strategy or [],
-        budget=budget,
-        max_steps=max_steps,
-        width=width,
-        attempts=attempts,
-        repeats=repeats,
-        temperature=temperature,
-        redraw_temperature=redraw_temperature,
-        transient=tuple(transient or (0.0,)),
-        seed=seed,
-    )
-    plan = EvaluationPlan(
-        tasks,
-        tuple(parse_agent(name) for name in policy),
-        conditions,
-        tuple(dict.fromkeys(candidates or ("given",))),
-        retriever,
-        tuple(setting or ()),
-        limit,
-        world_config(world) if world else None,
-        baselines,
-        keep_catalog,
-    )
-    teacher = None
-    if _LLM in policy:
-        teacher = teacher_from(
-            endpoints_from(
-                endpoints, base_url or [], model or [], (price_in, price_out),
-                key_env=api_key_env, concurrency=concurrency,
-            ),
-            chat={"temperature": temperature, "max_tokens_per_call": max_tokens_per_call},
-            budget={"max_calls": max_calls, "max_cost": max_cost},
-        )  # fmt: skip
+    given = dict(locals())
+    plan, teacher = _plan(given), teacher_options.teacher_of(_UNLIMITED | given) if _LLM in policy else None
     with ProgressView() as view:
         document = evaluate_run(plan, out, teacher=teacher, resume=resume, workers=workers, observer=view)
     emit(document, as_json, lambda result: render_run(result, out))
     if document.get("stopped_by") == "endpoint":
         fail(document["stopped"], 2)
+
+
+def _plan(given: Mapping[str, Any]) -> EvaluationPlan:
+    """What the command's arguments ask for. Raises UserError."""
+    from toolwise.pipelines.evaluate_run import EvaluationPlan, parse_agent, parse_conditions
+    from toolwise.pipelines.worlds import world_config
+
+    conditions = {name: given[name] for name in _CONDITIONS} | {"transient": tuple(given["transient"] or (0.0,))}
+    return EvaluationPlan(
+        given["tasks"],
+        tuple(parse_agent(name) for name in given["policy"]),
+        parse_conditions(given["strategy"] or [], **conditions),
+        tuple(dict.fromkeys(given["candidates"] or ("given",))),
+        given["retriever"],
+        tuple(given["setting"] or ()),
+        given["limit"],
+        world_config(given["world"]) if given["world"] else None,
+        given["baselines"],
+        given["keep_catalog"],
+    )
 
 
 def render_run(document: Json, out: Path) -> str:
