@@ -61,6 +61,8 @@ def test_variants_cost_the_same_and_keep_to_training_tools(verified: Path, tmp_p
     split = json.loads((verified / "inputs.json").read_bytes())["split"]
     lines = (tmp_path / "mixed" / "metatasks" / "examples.jsonl").read_text().splitlines()
     tools = {row["key"]: row["tools"] for row in map(json.loads, lines)}
+    assert all(len(json.loads(line)["question"]) <= 1200 for line in lines)
+    assert mixtures["mixed"]["too_long"] < len(lines) / 2
     for key in keys["mixed"] - solutions:
         assert all(split[tool.partition(".")[0]] == "train" for tool in tools[key])
     run("corpus", verified, "--out", tmp_path / "two-stage")  # without meta-tasks nothing of the mixture stays

@@ -28,6 +28,9 @@ FIRST_FILE = "first.jsonl"
 TOKENIZER_FOLDER = "tokenizer"
 _TOKENS_AN_EXAMPLE = 150
 """A meta-task is rarely shorter: so many are made that the share is surely reached."""
+_QUESTION = 1200
+"""Most characters of a question: with tools and answer, three of four such conversations fit a compact model's context.
+Of those with longer questions about a real catalog, one in ten did."""
 _FEWEST, _MOST = 60, 20_000
 _TOKENIZER_EXAMPLES = 6000
 
@@ -125,8 +128,10 @@ def _metatasks(
         return [], 0
     if examples is None:
         examples = folder / "metatasks"
-        count = min(_MOST, max(_FEWEST, tokens // _TOKENS_AN_EXAMPLE))
-        write_metatasks(MetaTaskSource(str(catalog)), examples, count, MetaTaskConfig(seed=source.seed), observer)
+        wanted = tokens if source.variant is Variant.META_ONLY else round(tokens * source.ratio)
+        count = min(_MOST, max(_FEWEST, wanted // _TOKENS_AN_EXAMPLE))
+        made = MetaTaskConfig(seed=source.seed, max_question=_QUESTION)
+        write_metatasks(MetaTaskSource(str(catalog)), examples, count, made, observer)
     if not (examples / MANIFEST_FILE).is_file():
         raise DataError(f"{examples} holds no meta-task examples; make them with `toolwise metatasks`")
     made_of = str(read_json(examples / MANIFEST_FILE).get("source"))
