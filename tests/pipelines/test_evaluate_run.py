@@ -1,5 +1,6 @@
 import json
 import shutil
+import socket
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from small_documents import write_documents
 from toolwise.catalog import open_catalog
 from toolwise.cli.app import app
 from toolwise.corpus import read_tasks
-from toolwise.errors import ConfigError, DataError, RunError
+from toolwise.errors import ConfigError, DataError, RunError, UserError
 from toolwise.evaluation.unseen import HOME, Setting, setting_of
 from toolwise.pipelines.catalog import import_documents
 from toolwise.pipelines.evaluate_run import EvaluationPlan, evaluate_run, parse_agent, parse_conditions
@@ -208,3 +209,22 @@ def test_a_language_model_is_evaluated_through_the_same_command(made: Path, tmp_
     assert cell["cost"]["cost"] > 0
     assert found["pending"] == 0
     assert found["usage"]["calls"] > 0
+
+
+def test_a_dead_endpoint_or_a_spent_budget_is_no_fault_of_the_agents(made: Path, tmp_path: Path) -> None:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        dead = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+    common = ["evaluate", "run", "--tasks", str(made / "S"), "--policy", "llm", "--model", "embedded", "--limit", "1",
+              "--no-baselines", "--resume", "--out", str(tmp_path / "P")]  # fmt: skip
+    result = CliRunner().invoke(app, [*common, "--base-url", dead])
+    assert isinstance(result.exception, UserError)
+    assert "no connection to" in str(result.exception)
+    with rehearsal("--tasks", made / "S") as url:
+        whole = json.loads(CliRunner().invoke(app, [*common, "--base-url", url, "--json"]).stdout)
+        few = [*common[:-1], str(tmp_path / "Q"), "--base-url", url, "--max-calls", "3", "--json"]
+        stopped = json.loads(CliRunner().invoke(app, few).stdout)
+    assert whole["pending"] == 0
+    assert "EndpointUnusableError" not in whole["reasons"]
+    assert stopped["stopped_by"] == "budget"
+    assert stopped["pending"] == stopped["predictions"]["missing"] > 0

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolwise.catalog import CatalogFile, open_catalog
-from toolwise.errors import ModelError
+from toolwise.errors import ModelError, UserError
 from toolwise.llm.pricing import usage_of
 from toolwise.llm.solver import ChatPolicy
 from toolwise.pipelines.asking import Session
@@ -107,6 +107,8 @@ class _Asker:
         began = time.perf_counter()
         row = await Attempts(policy, world, self.tools, search).one(job.task, job.repeat, job.cell.transient)
         failure = first.failure or again.failure
+        if isinstance(failure, UserError):
+            raise failure  # the endpoint cannot be used, or the budget is spent: no fault of the agent's
         if failure is not None and self.session.stopped is not None:
             raise self.session.stopped  # it failed because the endpoint did, and is to be tried again
         spent = meter.spent.get(job.task.key, row.spent).model_copy(
@@ -120,13 +122,13 @@ class _Failing:
 
     def __init__(self, policy: ChatPolicy) -> None:
         self.name = policy.name
-        self.failure: ModelError | None = None
+        self.failure: ModelError | UserError | None = None
         self._policy = policy
 
     async def act(self, turn: Turn) -> Step:
         try:
             return await self._policy.act(turn)
-        except ModelError as error:
+        except (ModelError, UserError) as error:
             self.failure = self.failure or error
             raise
 
