@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from toolwise.catalog import import_sources
+from toolwise.retrieval.tokens import terms
+from toolwise.text import phrase
 from toolwise.types import Tool, Toolset
 
 SEAL = "seal-tools-dev"
@@ -27,6 +30,7 @@ _FOLDER = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 _LIVE = ("live_simple", "live_multiple", "live_parallel", "live_parallel_multiple")
 _SEVERAL = ("multiple", "parallel_multiple")
 _CODE = ("simple_java", "simple_javascript")
+_WORD = re.compile(r"\w+")
 _CALL = re.compile(r"(\w+)\(")
 _VERB = re.compile(r"^to\s+", re.IGNORECASE)
 _EXAMPLE = re.compile(
@@ -50,6 +54,51 @@ class Benchmark:
     name: str
     toolsets: list[Toolset]
     questions: list[Question]
+
+
+def smaller(one: Benchmark, queries: int, tools: int) -> Benchmark:
+    """Some of the queries, drawn at random, and a pool of their tools and of others drawn at random."""
+    rng = random.Random(one.name)
+    questions = one.questions if len(one.questions) <= queries else rng.sample(one.questions, queries)
+    kept = dict.fromkeys(tool for question in questions for tool in question.relevant)
+    others = [tool.id for toolset in one.toolsets for tool in toolset.tools if tool.id not in kept]
+    kept |= dict.fromkeys(rng.sample(others, max(0, min(len(others), tools - len(kept)))))
+    toolsets = [
+        toolset.model_copy(update={"tools": tuple(tool for tool in toolset.tools if tool.id in kept)})
+        for toolset in one.toolsets
+    ]
+    return Benchmark(one.name, [toolset for toolset in toolsets if toolset.tools], questions)
+
+
+def nameless(one: Benchmark) -> Benchmark:
+    """The queries without the words of their tools' names: what a user says who does not know what tools are called."""
+    own = {tool.id: set(terms(phrase(tool.name))) for toolset in one.toolsets for tool in toolset.tools}
+    questions = []
+    for question in one.questions:
+        named = set().union(*(own[tool] for tool in question.relevant))
+        query = _WORD.sub(lambda word: "" if named & set(terms(word.group())) else word.group(), question.query)  # noqa: B023
+        query = " ".join(query.split())
+        if len(terms(query)) >= _FEWEST_WORDS:
+            questions.append(Question(query, question.relevant))
+    return Benchmark(f"{one.name}, nameless", one.toolsets, questions)
+
+
+def terse(one: Benchmark) -> Benchmark:
+    """Tools of which little is said: a name and six words."""
+    toolsets = [
+        toolset.model_copy(
+            update={
+                "category": "",
+                "collections": (),
+                "tools": tuple(
+                    Tool(id=tool.id, name=tool.name, description=" ".join(tool.description.split()[:6]), parameters={})
+                    for tool in toolset.tools
+                ),
+            }
+        )
+        for toolset in one.toolsets
+    ]
+    return Benchmark(f"{one.name}, terse", toolsets, one.questions)
 
 
 def benchmarks(folder: Path = _FOLDER) -> Iterator[Benchmark]:
