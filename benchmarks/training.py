@@ -1,6 +1,6 @@
 """SFT throughput beside TRL's SFTTrainer, in one run: same model, same conversations, same machine, same updates' data.
 
-    python benchmarks/training.py [--corpus CORPUS] [--base scratch|PATH] [--conversations 200] [--threads 2]
+    python benchmarks/training.py [--corpus CORPUS] [--base scratch|PATH] [--conversations 100] [--threads 2]
 
 Without a corpus, that of a small run is used, which is made now of six AWS services; without a base, both `scratch` and
 a stock Qwen3 of a million weights, made now with random weights and the corpus's own tokenizer.
@@ -33,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path)
     parser.add_argument("--base", help="scratch, or a model's folder")
-    parser.add_argument("--conversations", type=int, default=200)
+    parser.add_argument("--conversations", type=int, default=100)
     parser.add_argument("--max-length", type=int, default=2048)
     parser.add_argument("--threads", type=int, default=min(2, cores()))
     parser.add_argument("--rounds", type=int, default=2)
