@@ -39,9 +39,7 @@ def answer(  # noqa: PLR0913 - a verb takes what its command takes
         raise ConfigError("the instruction is empty; say what you want done")
     config = SearchConfig(strategy=parse_strategy(strategy))
     if not model.is_dir():
-        raise DataError(
-            f"there is no model in {model}; give a folder that `toolwise train sft` made, or --base-url"
-        )
+        raise DataError(f"there is no model in {model}; give a folder that `toolwise train sft` made, or --base-url")
     tools = open_catalog(catalog)
     began = time.perf_counter()
     hits = find_tools(instruction, catalog, k, retriever, observer)["hits"]
