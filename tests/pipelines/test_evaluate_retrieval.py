@@ -80,7 +80,7 @@ def test_bm25_is_scored_over_the_whole_catalog_and_bad_rows_are_counted(catalog:
     }
 
 
-@pytest.mark.parametrize("name", ["bm25-plain", "hybrid:bm25", "whole:bm25"])
+@pytest.mark.parametrize("name", ["bm25-plain", "hybrid:bm25", "whole:bm25", "narrow:hybrid:bm25"])
 def test_every_retriever_that_needs_no_training_is_found_by_name(catalog: Path, tmp_path: Path, name: str) -> None:
     opened = open_catalog(catalog)
     rows: list[object] = [{"query": "print the recipe", "relevant": [t]} for t in opened.tool_ids() if "Recipe" in t]
@@ -95,7 +95,10 @@ def test_mistakes_are_one_line(catalog: Path, tmp_path: Path) -> None:
     good = _queries(tmp_path / "g.jsonl", [{"query": "x", "relevant": [next(open_catalog(catalog).tool_ids())]}])
     with pytest.raises(ConfigError, match="no retriever in"):
         score_retrieval(catalog, good, "./nowhere")
-    with pytest.raises(ConfigError, match="names no retriever"):
-        score_retrieval(catalog, good, "hybrid:")
+    for nameless in ("hybrid:", "narrow:", "whole:hybrid:"):
+        with pytest.raises(ConfigError, match="name of a retriever is missing"):
+            score_retrieval(catalog, good, nameless)
+    with pytest.raises(ConfigError, match="no cross-encoder in"):
+        score_retrieval(catalog, good, "bm25+rerank:")
     found, _ = read_questions(good, open_catalog(catalog))
     assert len(found) == 1

@@ -28,7 +28,7 @@ def retrieval(
         typer.Option(
             "--retriever",
             help="bm25, bm25-plain (unstemmed), a folder made by `train retriever`, an encoder's folder or Hugging "
-            "Face id, or hybrid:FOLDER for a fusion with BM25.",
+            "Face id, or hybrid:FOLDER for a fusion with BM25; narrow: before it, +rerank:CROSS_ENCODER behind it.",
         ),
     ] = "bm25",
     seed: Seed = 0,

@@ -95,7 +95,7 @@ def named_retriever(opened: CatalogFile, name: str, observer: Observer = silent)
     if not asked:
         return _pool_retriever(pool, name)
     if not base:
-        raise ConfigError(f"{name}: name a cross-encoder's folder or id after {RERANK}")
+        raise ConfigError(f"no cross-encoder in {name!r}; give its folder or id after {RERANK}")
     from toolwise.retrieval.pretrained.cross_encoder import CrossEncoder
 
     reranker = CrossEncoder.open(base)
@@ -146,7 +146,7 @@ def _fused(lexical: Bm25Retriever, dense: PoolRetriever, weight: float) -> PoolR
 def _dense(pool: _Pool, base: str) -> tuple[PoolRetriever, float, float]:
     """The dense retriever, and how much it and a request's parts count in a hybrid."""
     if not base:
-        raise ConfigError("hybrid: names no retriever; write hybrid:FOLDER, or bm25")
+        raise ConfigError("the name of a retriever is missing; write bm25, FOLDER or hybrid:FOLDER")
     folder = Path(base)
     if (folder / _SCRATCH_WEIGHTS).is_file():
         encoder = Encoder.load(folder)
