@@ -38,6 +38,14 @@ def test_parts_hold_the_words_of_the_request_in_order(query: str) -> None:
         assert any(word == other for other in words)
 
 
+def test_blanks_and_length_do_not_matter() -> None:
+    assert clauses("Find a hotel" + " " * 50_000 + "in Rome,   then\tbook a table") == [
+        "Find a hotel in Rome",
+        "book a table",
+    ]
+    assert len(clauses("and then " * 50_000 + "book a table")) <= 6
+
+
 def test_every_part_finds_its_tool(documents: list[Document]) -> None:
     inner = Bm25Retriever.build(documents)
     query = "Create an invoice, then delete the vehicle, then list the patients"

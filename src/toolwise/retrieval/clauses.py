@@ -39,7 +39,10 @@ _BREAK = re.compile(
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r"\"[^\"\n]{0,400}\"|“[^”\n]{0,400}”|`[^`\n]{0,400}`")
+_BLANKS, _LINES = re.compile(r"[^\S\n]+"), re.compile(r" ?\n[ \n]*")
 _FEWEST_TERMS = 2
+_LONGEST = 4000
+"""Characters in which parts are looked for; what follows belongs to the last one."""
 MAX_CLAUSES = 6
 CLAUSE_WEIGHT = 0.4
 """How much the best of a request's parts counts beside the whole, unless a retriever says otherwise."""
@@ -51,11 +54,11 @@ def clauses(query: str) -> list[str]:
     Splits at sentence ends, at words of sequence, and before verbs that begin a further request; never inside
     quotation marks, but for those around the whole request. A part with fewer than two terms joins its neighbour.
     """
-    query = unquoted(query)
+    query = _LINES.sub("\n", _BLANKS.sub(" ", unquoted(query)))
     hidden = _QUOTED.sub(lambda found: "\x00" * len(found.group()), query)
     parts: list[str] = []
     start = 0
-    for found in [*_BREAK.finditer(hidden), None]:
+    for found in [*_BREAK.finditer(hidden, 0, _LONGEST), None]:
         end = found.start() if found else len(query)
         part = query[start:end].strip(" ,;")
         start = found.end() if found else end
