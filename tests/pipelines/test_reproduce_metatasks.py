@@ -101,6 +101,15 @@ def test_verdicts(mixed: Sequence[float], alone: Sequence[float], verdict: str) 
     assert found[-1]["verdict"] == HOLDS
 
 
+def test_one_seed_cannot_speak_for_others() -> None:
+    config = quick_experiment(("blocksworld",))
+    every = scored("blocksworld", Variant.MIXED, (0.9,), config)
+    every += scored("blocksworld", Variant.SOLUTION_ONLY, (0.1,), config)
+    found = findings(config, every)
+    assert found[0]["measured"].startswith("+80.0 points")
+    assert {f["verdict"] for f in found[:-1]} == {UNCLEAR}
+
+
 def test_one_world_cannot_speak_for_three() -> None:
     config = quick_experiment(("blocksworld",))
     every = scored("blocksworld", Variant.MIXED, (0.9,) * 3, config)

@@ -95,7 +95,10 @@ def _difference(scored: Sequence[Scored], world: str, name: str, labels: tuple[s
     for seed in sorted(of[labels[0]].keys() & of[labels[1]].keys()):
         one, other = (of[label][seed].result["success"][name] for label in labels)
         differences.append([float(a) - float(b) for a, b in zip(one, other, strict=True)])
-    return two_way(differences, lowest=-1.0)
+    difference = two_way(differences, lowest=-1.0)
+    if len(differences) == 1:  # one model of each says nothing of the next ones
+        return difference.model_copy(update={"low": -1.0, "high": 1.0})
+    return difference
 
 
 def _verdict(difference: Metric) -> str:
