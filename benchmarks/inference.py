@@ -62,12 +62,14 @@ def begun(row: Any) -> Sequence[int]:
 def generate(model: Any, prompt: Sequence[int], row: Any, decide: Any, stop: Sequence[int]) -> None:
     """Write one row by `generate`, alone."""
     ids = torch.tensor([[*prompt, *begun(row)]])
+    compact = model.config.model_type == COMPACT
     # Without a cache (the compact model), no mask is taken.
-    masked = {} if model.config.model_type == COMPACT else {"attention_mask": torch.ones_like(ids)}
+    masked = {} if compact else {"attention_mask": torch.ones_like(ids)}
     model.generate(
         ids, **masked, logits_processor=[Following(row, decide)], do_sample=False,
         temperature=None, top_p=None, top_k=None, eos_token_id=list(stop), pad_token_id=stop[0],
-        max_new_tokens=row.sampling.max_tokens - len(begun(row)),
+        # The compact model's row knows that it is too long by the token after the last that it may have.
+        max_new_tokens=row.sampling.max_tokens - len(begun(row)) + compact,
     )  # fmt: skip
 
 
