@@ -53,6 +53,9 @@ def scored(model: Any, rows: list[Any], *, packed: bool, narrow: bool) -> float:
 
 def test_packed_loss_is_unpacked_loss_and_targets_alone_suffice(base: Path, form: ChatForm) -> None:
     model, _ = load_open_model(base)
+    with torch.no_grad():  # as it is, a model of random weights hardly cares what it has read
+        for weights in model.parameters():
+            weights.mul_(8.0 if weights.dim() > 1 else 1.0)
     rows = prepare(examples()[:8], form, 1500).rows
     packs = pack(rows, 3000)
     assert len(packs) < len(rows)
@@ -64,7 +67,7 @@ def test_packed_loss_is_unpacked_loss_and_targets_alone_suffice(base: Path, form
     for item in leaking:
         item["position_ids"] = np.arange(len(item["input_ids"]))
     loss, _ = target_loss(model, Collator(2, packed=True)(leaking), narrow=True)
-    assert float(loss) != pytest.approx(whole, rel=1e-5), "without new positions conversations see each other"
+    assert loss.item() != pytest.approx(whole, rel=1e-4), "without new positions conversations see each other"
 
 
 def test_packing_is_tried_on_the_model_itself(base: Path) -> None:
