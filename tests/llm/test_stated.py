@@ -59,12 +59,6 @@ def test_a_choice_that_was_said_is_a_value_though_the_tools_name_it() -> None:
     assert stated.doubt([call(colour=1)]) == UNUSED
 
 
-def test_to_end_with_a_literal_left_over_is_doubted_once_something_was_called() -> None:
-    made = Message(role=Role.ASSISTANT, tool_calls=(call(source="a-17"),))
-    assert Stated([user("Find a-17, then delete it from b-18."), made], []).doubt([]) == UNUSED
-    assert Stated([user("Find a-17, then delete it from b-18.")], []).doubt([]) == 0
-
-
 def test_flags_and_single_characters_may_repeat() -> None:
     assert Stated([user("Do it.")], []).doubt([call(a=True, b=True, c=1, d=1, e="x", f="x")]) == 0
 

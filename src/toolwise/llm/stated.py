@@ -33,7 +33,6 @@ class Stated:
 
     def __init__(self, path: Sequence[Message], functions: Sequence[FunctionTool]) -> None:
         self._said = "\n".join(message.content for message in path if message.role is not Role.ASSISTANT)
-        self._called = any(message.tool_calls for message in path)
         self._made = [value for message in path for call in message.tool_calls for value in leaves(call.arguments)]
         documented = self._documented = orjson.dumps(list(functions)).decode()
         choices = set(_choices(list(functions)))
@@ -43,11 +42,8 @@ class Stated:
         ]
 
     def doubt(self, calls: Sequence[ToolCall]) -> float:
-        """How far a turn with these calls, or one that speaks, is from what was said.
-
-        To speak before any call (to ask, to decline) leaves nothing undone; to speak after some means to be done.
-        """
-        if not calls and not self._called:
+        """How far a turn with these calls is from what was said; 0 for a turn without calls."""
+        if not calls:
             return 0.0
         repeated = sum(self._repeated(call.arguments) for call in calls)
         unsaid = sum(self._unsaid(value) for call in calls for value in leaves(call.arguments))
