@@ -17,7 +17,7 @@ from toolwise.types import Reference, TaskKind, Toolset
 
 _SHARED_WORDS = frozenset({"project", "region", "zone", "location", "account", "customer", "organization", "parent"})
 _DRAWS = 12
-_BY_NAME = 0.2
+_BY_NAME = 0.05
 """How often a tool is asked for in the words of its name instead of its description's."""
 _ECHOES = 0.3
 """How often a reference may point at a response field that merely repeats a stated argument."""

@@ -48,8 +48,8 @@ _VIEWS = (
 """Instead of an opener, for what is only looked at: the object without its verb."""
 _LOOKS = frozenset({"get", "list"})
 """Verbs, made canonical, of requests that only look."""
-_VIEW_SHARE = 0.2
-_SUBJECT_SHARE = 0.45
+_VIEW_SHARE = 0.08
+_SUBJECT_SHARE = 0.12
 """Of the values that tell by themselves which thing is meant: how many stand right after its noun."""
 _SCENES = (
     "I'm tidying up our setup.",
