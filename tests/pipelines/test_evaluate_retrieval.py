@@ -9,6 +9,7 @@ import pytest
 from toolwise.catalog import import_catalog, open_catalog
 from toolwise.errors import ConfigError, DataError
 from toolwise.pipelines.evaluate_retrieval import Question, ranking_metrics, read_questions, score_retrieval
+from toolwise.pipelines.retrievers import VECTORS_FOLDER, named_retriever
 
 ROWS = [
     {"api_name": f"{verb}{noun}", "api_description": f"{verb} the {noun}", "field": "Trade/Shop", "parameters": {}}
@@ -86,6 +87,27 @@ def test_every_retriever_that_needs_no_training_is_found_by_name(catalog: Path, 
     rows: list[object] = [{"query": "print the recipe", "relevant": [t]} for t in opened.tool_ids() if "Recipe" in t]
     document = score_retrieval(catalog, _queries(tmp_path / "q.jsonl", rows), name)
     assert document["scores"]["recall@3"]["value"] > 0
+
+
+def test_vectors_of_tools_rendered_otherwise_are_not_taken(
+    catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transformers = pytest.importorskip("transformers")
+    encoder = tmp_path / "encoder"
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    transformers.BertModel(transformers.BertConfig(vocab_size=7, **sizes)).save_pretrained(encoder)
+    (encoder / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nprint\nrecipe")
+    transformers.BertTokenizerFast(vocab=str(encoder / "vocab.txt")).save_pretrained(encoder)
+    opened = open_catalog(catalog)
+
+    def stores() -> set[Path]:
+        named_retriever(opened, str(encoder))
+        return set((catalog / VECTORS_FOLDER).iterdir())
+
+    before = stores()
+    assert stores() == before
+    monkeypatch.setattr("toolwise.retrieval.pretrained.rendering.TEXT_RENDERING", "another")
+    assert stores() > before
 
 
 def test_mistakes_are_one_line(catalog: Path, tmp_path: Path) -> None:

@@ -154,12 +154,13 @@ def _dense(pool: _Pool, base: str) -> tuple[PoolRetriever, float, float]:
     if not folder.is_dir() and (base.startswith((".", "/")) or base.count("/") > 1):
         raise ConfigError(f"no retriever in {base}; give bm25, bm25-plain, a retriever's folder, or hybrid:FOLDER")
     from toolwise.retrieval.pretrained.encoder import TextEncoder
+    from toolwise.retrieval.pretrained.rendering import TEXT_RENDERING
     from toolwise.retrieval.pretrained.search import TextDenseRetriever
 
     text_encoder = TextEncoder.open(base)
     settings = text_encoder.settings
     try:
-        store = pool.opened.folder / VECTORS_FOLDER / _encoder_key(folder, base)
+        store = pool.opened.folder / VECTORS_FOLDER / content_key(_encoder_key(folder, base), TEXT_RENDERING)
         fingerprint = catalog_fingerprint(pool.opened)
         dense = TextDenseRetriever.stored(text_encoder, store, fingerprint)
         if dense is None:
