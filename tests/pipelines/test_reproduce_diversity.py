@@ -20,6 +20,7 @@ from toolwise.pipelines.reproduce.diversity_results import NEAREST, NULL, Scores
 from toolwise.pipelines.reproduce.diversity_settings import DiversityExperiment, quick_diversity
 from toolwise.pipelines.reproduce.findings import Conclusion, conclude
 from toolwise.pipelines.reproduce.plots import Series, curve_plot
+from toolwise.pipelines.reproduce.request import Request
 from toolwise.training.settings import CompactTrainingConfig
 from toolwise.types import Metric, SFTExample, Split
 
@@ -47,7 +48,7 @@ def test_a_run_gives_every_number_of_toolsets_as_much_and_tests_none_that_was_tr
     catalog: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    document = reproduce_diversity(tiny(), out, command="toolwise x", catalog=catalog, workers=1)
+    document = reproduce_diversity(tiny(), Request(out, "toolwise x", catalog, workers=1))
     assert not document["failed"]
     assert {m["cell"]: m["instances"] for m in document["models"]} == {"1/0": 20, "3/0": 20}
     assert [m["toolsets_used"] for m in document["models"]] == [1, 3]
@@ -61,7 +62,7 @@ def test_a_run_gives_every_number_of_toolsets_as_much_and_tests_none_that_was_tr
     page = (out / "diversity.md").read_text()
     assert "toolwise x" in page and "diversity.svg" in page
     assert (out / "diversity.svg").read_text().startswith("<svg")
-    again = reproduce_diversity(tiny(), out, command="toolwise x", catalog=catalog, workers=1)
+    again = reproduce_diversity(tiny(), Request(out, "toolwise x", catalog, workers=1))
     assert again == document
 
 
@@ -155,11 +156,11 @@ def test_one_failing_experiment_does_not_stop_the_rest(
 ) -> None:
     finding = {"claim": "c", "claimed": "x", "measured": "y", "verdict": "holds"}
 
-    def breaks(request: every.Request) -> dict[str, object]:
+    def breaks(quick: bool, request: Request) -> dict[str, object]:
         raise ZeroDivisionError("nothing to divide by")
 
-    def works(request: every.Request) -> dict[str, object]:
-        assert request.catalog == catalog and request.quick
+    def works(quick: bool, request: Request) -> dict[str, object]:
+        assert request.catalog == catalog and quick
         assert "nothing to divide by" in (tmp_path / "o" / "findings.md").read_text()  # written after each
         return {"findings": [finding], "failed": {}, "folder": str(request.out)}
 
@@ -174,7 +175,7 @@ def test_one_failing_experiment_does_not_stop_the_rest(
     page = (tmp_path / "o" / "findings.md").read_text()
     assert "diversity/diversity.md" in page and "nothing to divide by" in page
     spent = document["seconds"]["diversity"]
-    again = every.reproduce_all(tmp_path / "o", quick=True, command="", only=["diversity"], catalog=catalog)
+    again = every.reproduce_all(Request(tmp_path / "o", catalog=catalog), quick=True, only=["diversity"])
     assert again["seconds"]["diversity"] >= spent and set(again["seconds"]) == {"search", "diversity"}
     with pytest.raises(ConfigError, match="no experiment 'serach'"):
-        every.reproduce_all(tmp_path / "o", quick=True, command="", only=["serach"], catalog=catalog)
+        every.reproduce_all(Request(tmp_path / "o", catalog=catalog), quick=True, only=["serach"])

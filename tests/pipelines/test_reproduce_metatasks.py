@@ -17,6 +17,7 @@ from toolwise.pipelines.reproduce.cells import Cell
 from toolwise.pipelines.reproduce.comparison import FAILS, HOLDS, UNCLEAR, Scored, findings
 from toolwise.pipelines.reproduce.episodes import Act, Episode, NullActor, RandomActor, success
 from toolwise.pipelines.reproduce.metatasks import metatask_experiment, reproduce_metatasks
+from toolwise.pipelines.reproduce.request import Request
 from toolwise.pipelines.reproduce.settings import MetaTaskExperiment, quick_experiment
 from toolwise.types import ToolCall
 from toolwise.worlds.planning import PlanningSubject
@@ -130,17 +131,18 @@ def tiny(variants: tuple[Variant, ...]) -> MetaTaskExperiment:
 def test_a_run_trains_scores_reports_and_goes_on(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     config = tiny((Variant.SOLUTION_ONLY, Variant.TWO_STAGE))
-    nothing = reproduce_metatasks(config, tmp_path, command="again", so_far=True, workers=1)
+    request = Request(tmp_path, "again", workers=1)
+    nothing = reproduce_metatasks(config, request, so_far=True)
     assert nothing["unfinished"] == 2
     assert not nothing["models"]
     assert "2 more models were wanted" in (tmp_path / "metatasks.md").read_text()
-    report = reproduce_metatasks(config, tmp_path, command="again", workers=1)
+    report = reproduce_metatasks(config, request)
     assert not report["failed"]
     assert not report["unfinished"]
     assert {row["agent"] for row in report["success"]} == {"solution-only", "two-stage", "null", "random"}
     tokens = [model["tokens"] for model in report["models"]]
     assert all(config.tokens <= read < config.tokens + 1000 for read in tokens)
-    assert reproduce_metatasks(config, tmp_path, command="again", so_far=True)["success"] == report["success"]
+    assert reproduce_metatasks(config, request, so_far=True)["success"] == report["success"]
     alone, staged = (model["mixture"] for model in report["models"])
     assert alone["metatask_tokens"] == 0
     assert staged["first_stage"] == 0.5
@@ -149,7 +151,7 @@ def test_a_run_trains_scores_reports_and_goes_on(tmp_path: Path) -> None:
     assert (tmp_path / "metatasks.svg").read_text().startswith("<svg")
     models = {path: path.stat().st_mtime_ns for path in tmp_path.glob("models/*/model.safetensors")}
     assert len(models) == 2
-    again = reproduce_metatasks(config, tmp_path, command="again", workers=1)
+    again = reproduce_metatasks(config, request)
     assert again["success"] == report["success"]
     assert models == {path: path.stat().st_mtime_ns for path in models}
 
@@ -160,7 +162,7 @@ def test_a_catalog_is_compared_on_toolsets_that_training_never_saw(tmp_path: Pat
     config = tiny((Variant.MIXED,)).model_copy(update={"worlds": {}, "catalog_tasks": 20, "catalog_held_out": 4})
     training = config.catalog_training.model_copy(update={"width": 16, "layers": 1, "heads": 2})
     config = config.model_copy(update={"catalog_tokens": 3000, "catalog_training": training})
-    report = reproduce_metatasks(config, tmp_path / "out", command="again", catalog=tmp_path / "catalog", workers=1)
+    report = reproduce_metatasks(config, Request(tmp_path / "out", "again", tmp_path / "catalog", workers=1))
     assert not report["failed"]
     rows = {(row["agent"], row["set"]): row for row in report["success"]}
     sets = ("unseen toolsets", "unseen toolsets, exact calls")

@@ -11,6 +11,7 @@ from toolwise.corpus import SplitConfig, read_rows, split_catalog
 from toolwise.errors import ConfigError
 from toolwise.pipelines.catalog import import_documents
 from toolwise.pipelines.reproduce.findings import Conclusion
+from toolwise.pipelines.reproduce.request import Request
 from toolwise.pipelines.reproduce.retrieval import reproduce_retrieval, retrieval_experiment
 from toolwise.pipelines.reproduce.retrieval_results import Found, findings_of
 from toolwise.pipelines.reproduce.retrieval_search import (
@@ -43,7 +44,7 @@ def test_a_run_searches_nested_pools_for_held_out_tools_only(catalog: Path, tmp_
         retriever=RetrieverConfig(max_steps=5, dimensions=16, batch_size=8, evaluate_every=5, threads=1),
     )  # fmt: skip
     out = tmp_path / "out"
-    document = reproduce_retrieval(config, out, command="toolwise x", catalog=catalog, workers=1)
+    document = reproduce_retrieval(config, Request(out, "toolwise x", catalog, workers=1))
     opened = open_catalog(catalog)
     placed = split_catalog(opened.summaries, SplitConfig())
     queries = list(read_rows(out / "queries.jsonl", Query))
@@ -55,7 +56,7 @@ def test_a_run_searches_nested_pools_for_held_out_tools_only(catalog: Path, tmp_
     page = (out / "retrieval.md").read_text()
     assert "toolwise x" in page and "78.0 / 84.9" in page
     assert (out / "retrieval.svg").read_text().startswith("<svg")
-    assert document == reproduce_retrieval(config, out, command="toolwise x", catalog=catalog, workers=1)
+    assert document == reproduce_retrieval(config, Request(out, "toolwise x", catalog, workers=1))
 
 
 def test_the_untrained_encoder_knows_words_and_nothing_else(catalog: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +10,7 @@ import typer
 
 from toolwise.cli import reproduce_findings, reproduce_search
 from toolwise.cli.options import AsJson, Out, Workers
-from toolwise.cli.output import emit
-from toolwise.cli.progress import ProgressView
+from toolwise.cli.reproduce_findings import perform, render_findings
 from toolwise.types import Json
 
 group = typer.Typer(help="Run an experiment again, and say which claims hold.", no_args_is_help=True)
@@ -54,18 +53,12 @@ def metatasks(
     from toolwise.pipelines.reproduce.metatasks import metatask_experiment, reproduce_metatasks
 
     config = metatask_experiment(quick, world or (), seeds, ratio, ablate or ())
-    command = " ".join(["toolwise", *sys.argv[1:]])
-    with ProgressView() as view:
-        document = reproduce_metatasks(
-            config, out, command=command, catalog=catalog, so_far=so_far, workers=workers, observer=view
-        )
-    emit(document, as_json, lambda result: _render(result, str(out)))
+    experiment = partial(reproduce_metatasks, config, so_far=so_far)
+    perform(experiment, out, as_json, catalog=catalog, workers=workers, render=_render)
 
 
-def _render(document: Json, out: str) -> str:
-    lines = [f"{len(document['models'])} models, {document['model_minutes']} minutes of model time -> {out}"]
+def _render(document: Json, out: Path) -> str:
+    lines = [f"{len(document['models'])} models, {document['model_minutes']} minutes of model time"]
     for row in document["success"]:
         lines.append(f"  {row['world']}, {row['set']}, {row['agent']}: {row['value']:.1%}")
-    lines += [f"{f['verdict']}: {f['claim']}: {f['measured']}" for f in document["findings"]]
-    lines += [f"failed: {key}: {why}" for key, why in document["failed"].items()]
-    return "\n".join(lines)
+    return "\n".join([*lines, render_findings(document, out)])

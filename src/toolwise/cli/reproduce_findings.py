@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +14,9 @@ from toolwise.cli.options import AsJson, Out, Workers
 from toolwise.cli.output import emit
 from toolwise.cli.progress import ProgressView
 from toolwise.types import Json
+
+if TYPE_CHECKING:
+    from toolwise.pipelines.reproduce.request import Request
 
 Quick = Annotated[bool, typer.Option("--quick", help="Small enough for some minutes on four cores.")]
 Catalog = Annotated[
@@ -31,11 +36,30 @@ def command_line() -> str:
     return " ".join(["toolwise", *sys.argv[1:]])
 
 
-def render_findings(document: Json, out: str) -> str:
+def render_findings(document: Json, out: Path) -> str:
     """The findings, one a line, and where the page lies."""
     lines = [f"{f['verdict']}: {f['claim']}: {f['measured']}" for f in document["findings"]]
     lines += [f"failed: {key}: {why}" for key, why in document["failed"].items()]
     return "\n".join([*lines, f"-> {out}"])
+
+
+def perform(
+    experiment: Callable[[Request], Json],
+    out: Path,
+    as_json: bool,
+    *,
+    catalog: Path | None = None,
+    run: Path | None = None,
+    workers: int = 0,
+    render: Callable[[Json, Path], str] = render_findings,
+) -> Json:
+    """Run an experiment while its progress is shown, and print what was found."""
+    from toolwise.pipelines.reproduce.request import Request
+
+    with ProgressView() as view:
+        document = experiment(Request(out, command_line(), catalog, run, workers, view))
+    emit(document, as_json, lambda result: render(result, out))
+    return document
 
 
 def diversity(
@@ -53,11 +77,7 @@ def diversity(
     from toolwise.pipelines.reproduce.diversity import diversity_experiment, reproduce_diversity
 
     config = diversity_experiment(quick, seeds, toolsets or ())
-    with ProgressView() as view:
-        document = reproduce_diversity(
-            config, out, command=command_line(), catalog=catalog, workers=workers, observer=view
-        )
-    emit(document, as_json, lambda result: render_findings(result, str(out)))
+    perform(partial(reproduce_diversity, config), out, as_json, catalog=catalog, workers=workers)
 
 
 def retrieval(
@@ -74,11 +94,7 @@ def retrieval(
     from toolwise.pipelines.reproduce.retrieval import reproduce_retrieval, retrieval_experiment
 
     config = retrieval_experiment(quick, pools or ())
-    with ProgressView() as view:
-        document = reproduce_retrieval(
-            config, out, command=command_line(), catalog=catalog, workers=workers, observer=view
-        )
-    emit(document, as_json, lambda result: render_findings(result, str(out)))
+    perform(partial(reproduce_retrieval, config), out, as_json, catalog=catalog, workers=workers)
 
 
 def everything(
@@ -95,17 +111,7 @@ def everything(
     """Run every experiment, one after the other, and put all findings on one page. Goes on if stopped."""
     from toolwise.pipelines.reproduce.all import reproduce_all
 
-    with ProgressView() as view:
-        document = reproduce_all(
-            out,
-            quick=quick,
-            command=command_line(),
-            only=only or (),
-            catalog=catalog,
-            run=run,
-            workers=workers,
-            observer=view,
-        )
-    emit(document, as_json, lambda result: render_findings(result, str(out)))
+    experiments = partial(reproduce_all, quick=quick, only=only or ())
+    document = perform(experiments, out, as_json, catalog=catalog, run=run, workers=workers)
     if document["failed"]:
         raise typer.Exit(1)

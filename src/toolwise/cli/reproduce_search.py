@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from toolwise.cli.options import AsJson, Out, Workers
-from toolwise.cli.output import emit
-from toolwise.cli.progress import ProgressView
-from toolwise.cli.reproduce_findings import Catalog, Quick, command_line, render_findings
+from toolwise.cli.reproduce_findings import Catalog, Quick, perform
 
 Run = Annotated[
     Path | None,
@@ -39,11 +38,7 @@ def search(
 
     config = search_experiment(quick)
     config = config.model_copy(update={"per_kind": tasks}) if tasks else config
-    with ProgressView() as view:
-        document = reproduce_search(
-            config, out, command=command_line(), run=run, catalog=catalog, workers=workers, observer=view
-        )
-    emit(document, as_json, lambda result: render_findings(result, str(out)))
+    perform(partial(reproduce_search, config), out, as_json, catalog=catalog, run=run, workers=workers)
 
 
 def generalisation(
@@ -60,8 +55,4 @@ def generalisation(
 
     config = generalisation_experiment(quick)
     config = config.of_each(tasks) if tasks else config
-    with ProgressView() as view:
-        document = reproduce_generalisation(
-            config, out, command=command_line(), run=run, catalog=catalog, workers=workers, observer=view
-        )
-    emit(document, as_json, lambda result: render_findings(result, str(out)))
+    perform(partial(reproduce_generalisation, config), out, as_json, catalog=catalog, run=run, workers=workers)

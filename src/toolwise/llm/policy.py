@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from toolwise.errors import CatalogError
+from toolwise.llm.asked import Asked
 from toolwise.llm.local import Request, Written, chat_message
 from toolwise.llm.stated import Stated
 from toolwise.models.chat import ParsedTurn, ordered_arguments
@@ -119,13 +120,13 @@ class LocalPolicy:
         messages = [_shown(message, offer, schemas) for message in turn.path]
         sampling = Sampling(self.temperature, self.max_tokens, turn.seed)
         avoid = {self.model.turn_tokens(_shown(sibling[0], offer, schemas)) for sibling in turn.siblings if sibling}
-        stated = Stated(turn.path, functions)
+        stated, asked = Stated(turn.path, functions), Asked(turn.path)
 
         def doubt(written: ParsedTurn) -> float:
             calls = _message(written, turn, offer).tool_calls
-            if not all(self._valid(tools[call.name], call) for call in calls):
+            if not all(self._valid(tools[call.name], call) for call in calls) or _repeats(calls, turn.path):
                 return math.inf
-            return stated.doubt(calls)
+            return stated.doubt(calls) if calls else asked.doubt(written.content)
 
         written = await self._write(Request(messages, functions, sampling, frozenset(avoid), doubt))
         if self.meter is not None:
@@ -166,7 +167,7 @@ class LocalPolicy:
             exhausted = bool(turn.siblings)
             return Step(Message(role=Role.ASSISTANT), StopReason.GAVE_UP if exhausted else StopReason.UNPARSABLE)
         message = _message(written.turn, turn, offer)
-        if any(_same(call, made) for call in message.tool_calls for made in _answered(turn.path)):
+        if _repeats(message.tool_calls, turn.path):
             return Step(Message(role=Role.ASSISTANT), StopReason.GAVE_UP)
         return Step(message)
 
@@ -196,6 +197,11 @@ def situation(turn: Turn) -> str:
 
 def _parts(message: Message) -> Json:
     return [message.role.value, message.content, [[call.name, call.arguments] for call in message.tool_calls]]
+
+
+def _repeats(calls: Sequence[ToolCall], path: Sequence[Message]) -> bool:
+    """Was one of the calls made before? It would only bring the same answer again."""
+    return any(_same(call, made) for call in calls for made in _answered(path))
 
 
 def _answered(path: Sequence[Message]) -> list[ToolCall]:

@@ -72,6 +72,23 @@ def run_shards(
             raise
 
 
+def run_all_shards(
+    rows: Rows,
+    jobs: Mapping[str, JobT],
+    function: Callable[[JobT], Json],
+    *,
+    stage: str,
+    workers: int,
+    observer: Observer,
+) -> dict[str, Json]:
+    """The same where all results are needed: they are returned by key. Raises RunError if a job failed."""
+    run_shards(rows, jobs, function, stage=stage, workers=workers, observer=observer)
+    failed = [row for row in rows if row.status is RowStatus.FAILED]
+    if failed:
+        raise RunError(f"{stage}: {failed[0].key} failed: {failed[0].value['error']}")
+    return {row.key: row.value for row in rows}
+
+
 def _attempt(key: str, perform: Callable[[], Json]) -> Row:
     try:
         return Row(key, RowStatus.DONE, perform())

@@ -82,5 +82,5 @@ def generalisation_experiment(quick: bool) -> GeneralisationExperiment:
 
 def _recipe(quick: bool) -> ModelRecipe:
     if quick:
-        return ModelRecipe(minutes=8.0, tasks=8000, retriever_minutes=1.0)
+        return ModelRecipe(minutes=9.0, tasks=10_000, retriever_minutes=1.0)
     return ModelRecipe(minutes=30.0, tasks=12_000, retriever_minutes=2.0)

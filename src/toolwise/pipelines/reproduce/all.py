@@ -2,126 +2,74 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from toolwise.errors import ConfigError, ToolwiseError
 from toolwise.files import read_json
 from toolwise.pipelines.context import Context
 from toolwise.pipelines.meter import Stopwatch
+from toolwise.pipelines.reproduce.diversity import diversity_experiment, reproduce_diversity
 from toolwise.pipelines.reproduce.embedded import CATALOG_FOLDER, catalog_of
 from toolwise.pipelines.reproduce.findings_page import REPORT_FILE, hardware, table, write_findings
-from toolwise.ports import Observer, silent
+from toolwise.pipelines.reproduce.generalisation import generalisation_experiment, reproduce_generalisation
+from toolwise.pipelines.reproduce.metatasks import metatask_experiment, reproduce_metatasks
+from toolwise.pipelines.reproduce.request import Request
+from toolwise.pipelines.reproduce.retrieval import reproduce_retrieval, retrieval_experiment
+from toolwise.pipelines.reproduce.search import reproduce_search, search_experiment
 from toolwise.store import RunFolder
 from toolwise.types import Json
 
 NAME = "findings"
 
 
-@dataclass(frozen=True)
-class Request:
-    """What every experiment is told."""
-
-    out: Path
-    """A folder of its own."""
-    quick: bool
-    command: str
-    catalog: Path
-    run: Path | None
-    """A finished run, whose model acts; without it the experiments that need one train theirs."""
-    workers: int
-    observer: Observer
+def _metatasks(quick: bool, request: Request) -> Json:
+    # Planning worlds alone: models of a catalog would take as long again.
+    return reproduce_metatasks(metatask_experiment(quick), replace(request, catalog=None))
 
 
-def _metatasks(request: Request) -> Json:
-    from toolwise.pipelines.reproduce.metatasks import metatask_experiment, reproduce_metatasks
-
-    config = metatask_experiment(request.quick, (), None, None)
-    return reproduce_metatasks(
-        config, request.out, command=request.command, workers=request.workers, observer=request.observer
-    )
-
-
-def _by_convention(name: str, *, with_run: bool = False) -> Callable[[Request], Json]:
-    """An experiment whose module has `NAME_experiment(quick)` and `reproduce_NAME(config, out, …)`.
-
-    `with_run`: it takes a finished run, too.
-    """
-
-    def run(request: Request) -> Json:
-        module = importlib.import_module(_module(name))
-        perform = getattr(module, f"reproduce_{name}", None)
-        if perform is None:
-            raise ConfigError(f"this version cannot run the experiment {name!r}; choose others with --only")
-        config = getattr(module, f"{name}_experiment")(request.quick)
-        acting: dict[str, Path | None] = {"run": request.run} if with_run else {}
-        document: Json = perform(
-            config,
-            request.out,
-            command=request.command,
-            catalog=request.catalog,
-            workers=request.workers,
-            observer=request.observer,
-            **acting,
-        )
-        return document
-
-    return run
-
-
-def _module(name: str) -> str:
-    return f"toolwise.pipelines.reproduce.{name}"
-
-
-_REGISTRY: dict[str, Callable[[Request], Json]] = {
-    "retrieval": _by_convention("retrieval"),  # first: its encoder serves the next two
-    "generalisation": _by_convention("generalisation", with_run=True),
-    "search": _by_convention("search", with_run=True),
-    "diversity": _by_convention("diversity"),
+_REGISTRY: dict[str, Callable[[bool, Request], Json]] = {
+    # First: its encoder serves the next two.
+    "retrieval": lambda quick, request: reproduce_retrieval(retrieval_experiment(quick), request),
+    "generalisation": lambda quick, request: reproduce_generalisation(generalisation_experiment(quick), request),
+    "search": lambda quick, request: reproduce_search(search_experiment(quick), request),
+    "diversity": lambda quick, request: reproduce_diversity(diversity_experiment(quick), request),
     "metatasks": _metatasks,
 }
-EXPERIMENTS = tuple(name for name in _REGISTRY if importlib.util.find_spec(_module(name)))
+EXPERIMENTS = tuple(_REGISTRY)
 """Names, in the order in which they run."""
 
 
-def reproduce_all(  # noqa: PLR0913 - a verb takes what its command takes
-    out: Path,
-    *,
-    quick: bool,
-    command: str,
-    only: Sequence[str] = (),
-    catalog: Path | None = None,
-    run: Path | None = None,
-    workers: int = 0,
-    observer: Observer = silent,
-) -> Json:
-    """Run the experiments into folders of their own within `out`; one that fails does not stop the others.
+def reproduce_all(request: Request, *, quick: bool, only: Sequence[str] = ()) -> Json:
+    """Run the experiments into folders of their own within the request's; one that fails does not stop the others.
 
     Writes `report.json` and `findings.md`, again after each experiment. The same command goes on where it was stopped:
-    experiments that are finished answer from their rows. With a finished `run` its model acts and, without a
-    `catalog`, its catalog is taken. Raises ConfigError, CatalogError, RunError.
+    experiments that are finished answer from their rows. With a finished run its model acts and, without a catalog,
+    its catalog is taken. Raises ConfigError, CatalogError, RunError.
     """
     unknown = next((name for name in only if name not in EXPERIMENTS), None)
     if unknown is not None:
         raise ConfigError(f"there is no experiment {unknown!r}; choose among {', '.join(EXPERIMENTS)}")
-    settings: Json = {"verb": "reproduce all", "quick": quick}
-    catalog = catalog or (run / CATALOG_FOLDER if run else None)
-    settings["catalog"] = None if catalog is None else str(catalog.resolve())
-    settings["run"] = None if run is None else str(run.resolve())
+    out, run = request.out, request.run
+    request = replace(request, catalog=request.catalog or (run / CATALOG_FOLDER if run else None))
+    settings: Json = {
+        "verb": "reproduce all",
+        "quick": quick,
+        "catalog": None if request.catalog is None else str(request.catalog.resolve()),
+        "run": None if run is None else str(run.resolve()),
+    }
     done: dict[str, Json] = {}
     failed: dict[str, str] = {}
     report: dict[str, Json] = {}
     with RunFolder(out, settings, resume=True) as folder:
-        source = catalog_of(Context(folder, workers, observer), catalog)
+        source = catalog_of(Context(folder, request.workers, request.observer), request.catalog)
         spent = _spent(out)
         for name in [name for name in EXPERIMENTS if not only or name in only]:
             watch = Stopwatch()
-            request = Request(out / name, quick, _own(command, name, out), source, run, workers, observer)
+            own = replace(request, out=out / name, command=_own(request.command, name, out), catalog=source)
             try:
-                document = _REGISTRY[name](request)
+                document = _REGISTRY[name](quick, own)
             except ToolwiseError as error:
                 failed[name] = str(error)
             except Exception as error:  # a defect in one experiment must not cost the others' hours
@@ -130,7 +78,7 @@ def reproduce_all(  # noqa: PLR0913 - a verb takes what its command takes
                 done[name] = {"folder": name, "findings": document["findings"]}
                 failed |= {f"{name}: {what}": why for what, why in document.get("failed", {}).items()}
             spent[name] = round(spent.get(name, 0.0) + watch.seconds, 1)
-            report = _report(done, failed, spent, command)
+            report = _report(done, failed, spent, request.command)
             write_findings(out, NAME, report, _page(report), {})
     return report
 

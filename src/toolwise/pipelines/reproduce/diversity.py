@@ -10,7 +10,7 @@ from toolwise.corpus import read_tasks
 from toolwise.errors import ConfigError, RunError
 from toolwise.pipelines.assemble import require_training
 from toolwise.pipelines.context import Context
-from toolwise.pipelines.parallel import run_shards
+from toolwise.pipelines.parallel import run_all_shards, run_shards
 from toolwise.pipelines.reproduce.diversity_cells import (
     BASE,
     Cell,
@@ -34,7 +34,7 @@ from toolwise.pipelines.reproduce.diversity_settings import DiversityExperiment,
 from toolwise.pipelines.reproduce.embedded import catalog_of
 from toolwise.pipelines.reproduce.findings import as_rows
 from toolwise.pipelines.reproduce.findings_page import hardware, write_findings
-from toolwise.ports import Observer, silent
+from toolwise.pipelines.reproduce.request import Request
 from toolwise.store import RunFolder
 from toolwise.store.rows import Rows, RowStatus
 from toolwise.types import Json
@@ -56,27 +56,18 @@ def diversity_experiment(quick: bool, seeds: int | None = None, toolsets: Sequen
     return config.model_copy(update=changed)
 
 
-def reproduce_diversity(
-    config: DiversityExperiment,
-    out: Path,
-    *,
-    command: str,
-    catalog: Path | None = None,
-    workers: int = 0,
-    observer: Observer = silent,
-) -> Json:
+def reproduce_diversity(config: DiversityExperiment, request: Request) -> Json:
     """Train and score a model for each draw and number of toolsets; writes `report.json`, a page and a plot.
 
     The same command goes on where it was stopped. Raises ConfigError, CatalogError, RunError, MissingExtraError.
     """
     require_training("the experiment")
-    settings = {"verb": "reproduce diversity", **config.model_dump(mode="json")}
-    settings["catalog"] = None if catalog is None else str(catalog.resolve())
-    with RunFolder(out, settings, resume=True) as folder:
-        context = Context(folder, workers, observer)
-        source = catalog_of(context, catalog)
+    out, observer = request.out, request.observer
+    with RunFolder(out, request.settings("reproduce diversity", config), resume=True) as folder:
+        context = Context(folder, request.workers, observer)
+        source = catalog_of(context, request.catalog)
         jobs = data_jobs(out, source, draw(open_catalog(source), config), config)
-        _write_all(context, jobs)
+        run_all_shards(folder.rows(_DATA), jobs, write_data, stage=_DATA, workers=context.processes, observer=observer)
         tests = context.stage("tests", lambda: fix_tests(jobs, out))
         instances = context.stage("instances", lambda: choose_instances(jobs, out, config))
         base = context.stage(BASE, lambda: train_base(out, config, context.processes, observer))
@@ -85,18 +76,10 @@ def reproduce_diversity(
         run_shards(rows, cells, train_and_score, stage=_MODELS, workers=context.processes, observer=observer)
         baselines = context.stage("baselines", lambda: score_baselines(cells[BASE]))
         report = _report(config, cells, rows, baselines, instances)
-    report |= {"command": command, "settings": config.model_dump(mode="json"), "tests": tests, "base": base}
+    report |= {"command": request.command, "settings": config.model_dump(mode="json"), "tests": tests, "base": base}
     page, plots = render(report)
     write_findings(out, NAME, report, page, plots)
     return report
-
-
-def _write_all(context: Context, jobs: Mapping[str, DataJob]) -> None:
-    rows = context.run.rows(_DATA)
-    run_shards(rows, jobs, write_data, stage=_DATA, workers=context.processes, observer=context.observer)
-    failed = [row for row in rows if row.status is RowStatus.FAILED]
-    if failed:
-        raise RunError(f"writing the data of {failed[0].key} failed: {failed[0].value['error']}")
 
 
 def _cells(out: Path, config: DiversityExperiment, jobs: Mapping[str, DataJob]) -> list[Cell]:

@@ -51,7 +51,7 @@ def quick_diversity() -> DiversityExperiment:
         synthetic=0, shortened=0, dev_examples=0, threads=1, vocabulary=1600,
     )  # fmt: skip
     return DiversityExperiment(
-        seeds=(0, 1), instances=800, tokens=300_000, base_tokens=600_000, tested=180, training=training
+        seeds=(0, 1), instances=800, tokens=300_000, base_tokens=600_000, tested=120, training=training
     )
 
 

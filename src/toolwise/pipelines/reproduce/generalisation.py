@@ -23,6 +23,7 @@ from toolwise.pipelines.reproduce.findings import Conclusion, Finding, conclude,
 from toolwise.pipelines.reproduce.findings_page import Section, findings_page, plot, table, write_findings
 from toolwise.pipelines.reproduce.outcomes import MARGIN, apart, no_worse, paired, rate
 from toolwise.pipelines.reproduce.plots import PALETTE, dot_plot
+from toolwise.pipelines.reproduce.request import Request
 from toolwise.pipelines.reproduce.trained import TrainedRun, trained_for
 from toolwise.ports import Observer, silent
 from toolwise.search import Strategy
@@ -76,28 +77,15 @@ def _retrieved(config: GeneralisationExperiment) -> str:
     return f"{RETRIEVED}{config.retrieved}"
 
 
-def reproduce_generalisation(
-    config: GeneralisationExperiment,
-    out: Path,
-    *,
-    command: str,
-    run: Path | None = None,
-    catalog: Path | None = None,
-    workers: int = 0,
-    observer: Observer = silent,
-) -> Json:
-    """Measure, and write `report.json`, `generalisation.md` and `generalisation.svg` into `out`.
-
-    The model is that of the finished `run`, or one that is trained beside `out`. The same command goes on where it was
-    stopped. Raises UserError.
-    """
-    trained = trained_for(out, run, config.model, catalog=catalog, workers=workers, observer=observer)
-    evaluated = attempt_settings(config, trained, out, workers, observer)
-    board = _board(config, out)
-    report = board.report(command, config, trained, list(evaluated.values()), _findings(config, board))
+def reproduce_generalisation(config: GeneralisationExperiment, request: Request) -> Json:
+    """Measure, and write `report.json`, `generalisation.md` and `generalisation.svg`. Raises UserError."""
+    trained = trained_for(request, config.model)
+    evaluated = attempt_settings(config, trained, request.out, request.workers, request.observer)
+    board = _board(config, request.out)
+    report = board.report(request.command, config, trained, list(evaluated.values()), _findings(config, board))
     report["budget"] = config.conditions.limits
     report["candidate_sets"] = evaluated[TRAINED]["candidate_sets"] | evaluated[RETRIEVED_PART]["candidate_sets"]
-    write_findings(out, NAME, report, _page(report, board, config), {PLOT_FILE: _plot(board)})
+    write_findings(request.out, NAME, report, _page(report, board, config), {PLOT_FILE: _plot(board)})
     return report
 
 

@@ -33,8 +33,8 @@ from toolwise.pipelines.reproduce.comparison import (
     success_rows,
 )
 from toolwise.pipelines.reproduce.page import render_page, render_plot
+from toolwise.pipelines.reproduce.request import Request
 from toolwise.pipelines.reproduce.settings import MetaTaskExperiment, full_experiment, quick_experiment
-from toolwise.ports import Observer, silent
 from toolwise.store import RunFolder
 from toolwise.store.rows import RowStatus
 from toolwise.types import Json
@@ -44,7 +44,11 @@ _STAGE = "models"
 
 
 def metatask_experiment(
-    quick: bool, worlds: Sequence[str], seeds: int | None, ratio: float | None, ablated: Sequence[str] = ()
+    quick: bool,
+    worlds: Sequence[str] = (),
+    seeds: int | None = None,
+    ratio: float | None = None,
+    ablated: Sequence[str] = (),
 ) -> MetaTaskExperiment:
     """The experiment's settings. Raises ConfigError."""
     make = quick_experiment if quick else full_experiment
@@ -61,27 +65,17 @@ def metatask_experiment(
     return config if ratio is None else config.model_copy(update={"ratio": checked_ratio(ratio)})
 
 
-def reproduce_metatasks(
-    config: MetaTaskExperiment,
-    out: Path,
-    *,
-    command: str,
-    catalog: Path | None = None,
-    so_far: bool = False,
-    workers: int = 0,
-    observer: Observer = silent,
-) -> Json:
-    """Train and score every cell, and write `report.json`, `metatasks.md` and `metatasks.svg` into `out`.
+def reproduce_metatasks(config: MetaTaskExperiment, request: Request, *, so_far: bool = False) -> Json:
+    """Train and score every cell, and write `report.json`, `metatasks.md` and `metatasks.svg`.
 
     With a `catalog`, mixed and solution-only models are also compared on its unseen toolsets. With `so_far` nothing
     more is trained: the report is of the models that a stopped run has finished, and counts the others.
     The same command goes on where it was stopped: finished models are rows. Raises RunError, MissingExtraError.
     """
     require_training("the experiment")
-    settings = {"verb": "reproduce metatasks", **config.model_dump(mode="json")}
-    settings["catalog"] = None if catalog is None else str(catalog.resolve())
-    with RunFolder(out, settings, resume=True) as folder:
-        context = Context(folder, workers, observer)
+    out, catalog = request.out, request.catalog
+    with RunFolder(out, request.settings("reproduce metatasks", config), resume=True) as folder:
+        context = Context(folder, request.workers, request.observer)
         data = {
             world: context.stage(f"data: {world}", world_data(out, config, world).prepare) for world in config.worlds
         }
@@ -93,7 +87,7 @@ def reproduce_metatasks(
         cells = {cell.key: cell for cell in _cells(out, config)}
         on_worlds = _trained(context, _STAGE, cells, train_and_score, so_far)
         report = _report(config, [*on_worlds.scored, *on_catalog.scored], baselines, data)
-        report["command"] = command
+        report["command"] = request.command
         report["failed"] = on_catalog.failed | on_worlds.failed
         report["unfinished"] = on_catalog.unfinished + on_worlds.unfinished
     write_json(out / REPORT_FILE, report)

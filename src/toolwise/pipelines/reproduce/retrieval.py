@@ -13,22 +13,24 @@ from toolwise.corpus.leaks import tool_signature
 from toolwise.errors import ConfigError
 from toolwise.pipelines.assemble import require_training
 from toolwise.pipelines.context import Context
+from toolwise.pipelines.parallel import run_all_shards
 from toolwise.pipelines.reproduce.embedded import catalog_of
 from toolwise.pipelines.reproduce.findings import as_rows
 from toolwise.pipelines.reproduce.findings_page import hardware, write_findings
+from toolwise.pipelines.reproduce.request import Request
 from toolwise.pipelines.reproduce.retrieval_results import Found, findings_of, merged_rows, rate_rows, render
-from toolwise.pipelines.reproduce.retrieval_search import Query, SearchJob, search_pools
+from toolwise.pipelines.reproduce.retrieval_search import Query, pool_jobs, search_pool
 from toolwise.pipelines.reproduce.retrieval_settings import RetrievalExperiment, full_retrieval, quick_retrieval
 from toolwise.pipelines.retrieve import HELD_OUT, teacher_queries
 from toolwise.pipelines.settings import RunConfig, TaskCounts
 from toolwise.pipelines.tasks import write_tasks
-from toolwise.ports import Observer, silent
 from toolwise.retrieval import tool_documents, train_retriever
 from toolwise.store import RunFolder
 from toolwise.types import Json, Split, Task, TaskKind
 
 NAME = "retrieval"
 QUERIES_FILE = "queries.jsonl"
+_POOLS = "pools"
 _TRAINED = (Split.TRAIN, Split.DEV)
 
 
@@ -40,50 +42,44 @@ def retrieval_experiment(quick: bool, pools: Sequence[int] = ()) -> RetrievalExp
     return config.model_copy(update={"pools": tuple(sorted(set(pools)))}) if pools else config
 
 
-def reproduce_retrieval(
-    config: RetrievalExperiment,
-    out: Path,
-    *,
-    command: str,
-    catalog: Path | None = None,
-    workers: int = 0,
-    observer: Observer = silent,
-) -> Json:
+def reproduce_retrieval(config: RetrievalExperiment, request: Request) -> Json:
     """Train a retriever and compare it with others over growing pools; writes `report.json`, a page and a plot.
 
     The same command goes on where it was stopped. Raises ConfigError, CatalogError, RunError, MissingExtraError.
     """
     require_training("the experiment")
-    settings = {"verb": "reproduce retrieval", **config.model_dump(mode="json")}
-    settings["catalog"] = None if catalog is None else str(catalog.resolve())
-    with RunFolder(out, settings, resume=True) as folder:
-        context = Context(folder, workers, observer)
-        opened = open_catalog(catalog_of(context, catalog))
+    with RunFolder(request.out, request.settings("reproduce retrieval", config), resume=True) as folder:
+        context = Context(folder, request.workers, request.observer)
+        opened = open_catalog(catalog_of(context, request.catalog))
         placed = split_catalog(opened.summaries, SplitConfig(seed=config.data_seed))
         counts = context.stage("tasks", lambda: write_tasks(context, opened.folder, placed, _run_config(config)))
         chosen = context.stage("queries", lambda: _choose(context, opened, placed, config))
         encoder = context.path("retriever")
         training = context.stage("retriever", lambda: _train(context, opened, placed, config, encoder))
         queries = list(read_rows(context.path(QUERIES_FILE), Query))
-        job = SearchJob(opened, encoder, queries, config.pools, config.data_seed)
-        searched = context.stage("search", lambda: search_pools(job, observer))
-    found = Found(queries, searched["strict"], searched["versions_as_one"])
+        jobs = pool_jobs(opened, encoder, queries, config.pools, config.data_seed)
+        searched = run_all_shards(
+            folder.rows(_POOLS), jobs, search_pool,
+            stage=_POOLS, workers=context.processes, observer=request.observer,
+        )  # fmt: skip
+    whole = next(of for of in searched.values() if of["versions_as_one"])
+    found = Found(queries, {size: of["strict"] for size, of in searched.items()}, whole["versions_as_one"])
     report = {
-        "command": command,
+        "command": request.command,
         "settings": config.model_dump(mode="json"),
         "findings": as_rows(findings_of(found, chosen["leaks"])),
         "queries": chosen["kinds"],
         "tasks": counts["splits"],
         "leaks": chosen["leaks"],
         "training": training,
-        "fusion_weight": searched["fusion_weight"],
+        "fusion_weight": whole["fusion_weight"],
         "rates": rate_rows(found),
         "versions_as_one": merged_rows(found),
         "failed": {},
         "hardware": hardware(),
     }
     page, plots = render(report)
-    write_findings(out, NAME, report, page, plots)
+    write_findings(request.out, NAME, report, page, plots)
     return report
 
 

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from toolwise.catalog import CatalogFile
+from toolwise.catalog import CatalogFile, open_catalog
 from toolwise.evaluation import complete_at_k, ndcg_at_k, recall_at_k
-from toolwise.ports import Observer, Progress
 from toolwise.retrieval import (
     Bm25Retriever,
     DenseRetriever,
@@ -75,39 +74,48 @@ def nested_pools(tools: Sequence[str], queries: Sequence[Query], sizes: Sequence
 
 
 @dataclass(frozen=True)
-class SearchJob:
-    """All retrievers on all queries over the pools."""
+class PoolJob:
+    """All retrievers on all queries over one pool."""
 
-    catalog: CatalogFile
+    catalog: Path
     encoder: Path
     queries: Sequence[Query]
-    sizes: Sequence[int]
-    seed: int
+    tools: Sequence[str]
+    whole: bool
+    """Is it the whole catalog? Then the versions of one operation are also counted as one."""
 
 
-def search_pools(job: SearchJob, observer: Observer) -> Json:
-    """Pool's size -> retriever -> score -> a value for each query; and the same with versions as one, in the last."""
-    documents = {document.tool: document for document in tool_documents(job.catalog)}
-    features = {tool: document_features(document) for tool, document in documents.items()}
-    pools = nested_pools(list(documents), job.queries, job.sizes, job.seed)
-    encoders = {TRAINED: Encoder.load(job.encoder)}
-    encoders[UNTRAINED] = untrained_encoder(encoders[TRAINED].dimensions)
-    equivalent = equivalent_tools(job.catalog)
-    strict: dict[str, Json] = {}
-    merged: dict[str, Json] = {}
-    for done, pool in enumerate(pools):
-        observer(Progress("retrieval", done, len(pools), f"{len(pool):,} tools"))
-        shown = [documents[tool] for tool in pool]
-        dense = {name: DenseRetriever.build(shown, e, [features[t] for t in pool]) for name, e in encoders.items()}
-        rankings = {
-            name: [[hit.tool for hit in row] for row in retriever.search([q.query for q in job.queries], _DEPTH)]
-            for name, retriever in _retrievers(shown, dense).items()
-        }
-        strict[str(len(pool))] = {name: _values(ranked, job.queries, {}) for name, ranked in rankings.items()}
-        if done == len(pools) - 1:
-            merged = {name: _values(ranked, job.queries, equivalent) for name, ranked in rankings.items()}
-    observer(Progress("retrieval", len(pools), len(pools)))
-    return {"strict": strict, "versions_as_one": merged, "fusion_weight": encoders[TRAINED].fusion_weight}
+def pool_jobs(
+    opened: CatalogFile, encoder: Path, queries: Sequence[Query], sizes: Sequence[int], seed: int
+) -> dict[str, PoolJob]:
+    """A job for each pool, by its size, the largest first: it takes the longest."""
+    pools = nested_pools(list(opened.tool_ids()), queries, sizes, seed)
+    return {
+        str(len(pool)): PoolJob(opened.folder, encoder, queries, pool, pool is pools[-1]) for pool in reversed(pools)
+    }
+
+
+def search_pool(job: PoolJob) -> Json:
+    """Retriever -> score -> a value for each query; strictly, and over the whole catalog with versions as one, too."""
+    opened, pool = open_catalog(job.catalog), set(job.tools)
+    documents = [document for document in tool_documents(opened) if document.tool in pool]
+    features = [document_features(document) for document in documents]
+    trained = Encoder.load(job.encoder)
+    encoders = {TRAINED: trained, UNTRAINED: untrained_encoder(trained.dimensions)}
+    dense = {name: DenseRetriever.build(documents, encoder, features) for name, encoder in encoders.items()}
+    texts = [query.query for query in job.queries]
+    rankings = {
+        name: [[hit.tool for hit in row] for row in retriever.search(texts, _DEPTH)]
+        for name, retriever in _retrievers(documents, dense).items()
+    }
+    equivalent = equivalent_tools(opened) if job.whole else None
+    return {
+        "strict": {name: _values(ranked, job.queries, {}) for name, ranked in rankings.items()},
+        "versions_as_one": None
+        if equivalent is None
+        else {name: _values(ranked, job.queries, equivalent) for name, ranked in rankings.items()},
+        "fusion_weight": trained.fusion_weight,
+    }
 
 
 def _retrievers(documents: Sequence[Document], dense: Mapping[str, DenseRetriever]) -> dict[str, PoolRetriever]:

@@ -21,6 +21,7 @@ from toolwise.pipelines.reproduce.findings import Finding, conclude, points
 from toolwise.pipelines.reproduce.findings_page import Section, findings_page, plot, table, write_findings
 from toolwise.pipelines.reproduce.outcomes import MARGIN, paired
 from toolwise.pipelines.reproduce.plots import PALETTE, dot_plot
+from toolwise.pipelines.reproduce.request import Request
 from toolwise.pipelines.reproduce.trained import TrainedRun, trained_for
 from toolwise.ports import Observer, silent
 from toolwise.search import Strategy
@@ -57,28 +58,16 @@ def attempt_searches(
     return evaluate_run(plan, out / "evaluation", resume=True, workers=workers, observer=observer)
 
 
-def reproduce_search(
-    config: SearchExperiment,
-    out: Path,
-    *,
-    command: str,
-    run: Path | None = None,
-    catalog: Path | None = None,
-    workers: int = 0,
-    observer: Observer = silent,
-) -> Json:
-    """Measure, and write `report.json`, `search.md` and `search.svg` into `out`.
-
-    The model is that of the finished `run`, or one that is trained beside `out`. The same command goes on where it was
-    stopped. Raises UserError.
-    """
-    trained = trained_for(out, run, config.model, catalog=catalog, workers=workers, observer=observer)
-    evaluated = attempt_searches(config, trained, out, workers, observer)
+def reproduce_search(config: SearchExperiment, request: Request) -> Json:
+    """Measure, and write `report.json`, `search.md` and `search.svg`. Raises UserError."""
+    out = request.out
+    trained = trained_for(request, config.model)
+    evaluated = attempt_searches(config, trained, out, request.workers, request.observer)
     rates = config.conditions.transient
     cells = [Cell(TRAINED, strategy, transient=rate) for rate in rates for strategy in NAMES]
     cells += [Cell(name, Strategy.REACT, transient=rate) for rate in rates for name in BASELINES]
     board = Board.read(((cell, out / "evaluation") for cell in cells), tuple(GROUPS))
-    report = board.report(command, config, trained, (evaluated,), _findings(config, board))
+    report = board.report(request.command, config, trained, (evaluated,), _findings(config, board))
     report["budget"] = config.conditions.limits
     write_findings(out, NAME, report, _page(report, board, config), {PLOT_FILE: _plot(board)})
     return report

@@ -18,12 +18,12 @@ from toolwise.pipelines.corpus import build_corpus
 from toolwise.pipelines.funnels import followed_by
 from toolwise.pipelines.reproduce.agents import ModelRecipe
 from toolwise.pipelines.reproduce.findings_page import REPORT_FILE
+from toolwise.pipelines.reproduce.request import Request
 from toolwise.pipelines.retrieve import corpus_pairs, teacher_queries
 from toolwise.pipelines.settings import RunConfig, TaskCounts
 from toolwise.pipelines.solve import solve_tasks, verify_trajectories
 from toolwise.pipelines.tasks import write_tasks
 from toolwise.pipelines.train import train_model
-from toolwise.ports import Observer, silent
 from toolwise.retrieval import RetrieverConfig, tool_documents, train_retriever
 from toolwise.store import RunFolder
 from toolwise.store.run import read_config
@@ -72,22 +72,14 @@ def open_trained(folder: Path) -> TrainedRun:
     return TrainedRun(folder.resolve())
 
 
-def trained_for(
-    out: Path,
-    run: Path | None,
-    recipe: ModelRecipe,
-    *,
-    catalog: Path | None = None,
-    workers: int = 0,
-    observer: Observer = silent,
-) -> TrainedRun:
-    """The given run, or the one beside `out`, which is made of the catalog, or gone on with, first.
+def trained_for(request: Request, recipe: ModelRecipe) -> TrainedRun:
+    """The given run, or the one beside the experiment's folder, which is made of the catalog, or gone on with, first.
 
     Its retriever is that of a finished retrieval experiment beside, where this one was trained on the same toolsets.
     Raises DataError, RunError, MissingExtraError.
     """
-    if run is not None:
-        return open_trained(run)
+    if request.run is not None:
+        return open_trained(request.run)
     require_training("the experiment")
     counts = TaskCounts(train=recipe.tasks, dev=60, seen_toolset=1, unseen_toolset=1, unseen_category=1)
     config = RunConfig(
@@ -96,12 +88,12 @@ def trained_for(
         training=CompactTrainingConfig(minutes=recipe.minutes, seed=recipe.seed),
         retriever=RetrieverConfig(minutes=recipe.retriever_minutes, seed=recipe.seed),
     )
-    settings = config.model_dump(mode="json") | {"catalog": None if catalog is None else str(catalog.resolve())}
-    folder = out.parent / SHARED
+    settings = request.settings("reproduce: the model", config)
+    folder = request.out.parent / SHARED
     with RunFolder(folder, settings, resume=True) as opened:
-        context = Context(opened, workers, observer)
-        split_of = _make(context, config, catalog)
-        beside = encoder_beside(out.parent / RETRIEVAL, settings["catalog"], config.split)
+        context = Context(opened, request.workers, request.observer)
+        split_of = _make(context, config, request.catalog)
+        beside = encoder_beside(request.out.parent / RETRIEVAL, settings["catalog"], config.split)
         context.stage("retriever", lambda: _retriever(context, split_of, config, beside))
     return open_trained(folder)
 
