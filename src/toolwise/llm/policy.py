@@ -32,6 +32,9 @@ from toolwise.types import (
 
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Of a call whose failure may pass: to make it again is no repetition."""
+_AGAIN = 50.0
+"""By how much a turn is doubted that repeats a call: anything else goes before, and where there is nothing else the
+branch ends."""
 _YIELDS = 3
 """Rounds of the event loop to wait for more requests before a batch runs."""
 
@@ -124,9 +127,10 @@ class LocalPolicy:
 
         def doubt(written: ParsedTurn) -> float:
             calls = _message(written, turn, offer).tool_calls
-            if not all(self._valid(tools[call.name], call) for call in calls) or _repeats(calls, turn.path):
+            if not all(self._valid(tools[call.name], call) for call in calls):
                 return math.inf
-            return stated.doubt(calls) if calls else asked.doubt(written.content)
+            again = _AGAIN if _repeats(calls, turn.path) else 0.0
+            return again + (stated.doubt(calls) if calls else asked.doubt(written.content))
 
         written = await self._write(Request(messages, functions, sampling, frozenset(avoid), doubt))
         if self.meter is not None:
