@@ -17,24 +17,26 @@ from toolwise.types import Json, Message, Role
 LEFT_OUT = 4.0
 """By how much an answer's log-probability is lowered for each field that it leaves out, though the user named it in one
 sentence with a field of which it tells."""
+UNFOUNDED = 4.0
+"""And for each field of which it tells something else than was returned under that name."""
 UNTOLD = 2.0
 """By how much an answer is doubted that tells of none of the fields that the user named."""
-UNFOUNDED = 4.0
-"""And for each field of which one tells something else than was returned under that name."""
 
 _SENTENCE = re.compile(r"(?<=[.?!])\s+")
 
 
 class Asked:
-    """The fields of the responses on a path, by their words, and which of them the user named."""
+    """The fields of a path's responses that the user named, by their words, with the values returned under each."""
 
     def __init__(self, path: Sequence[Message]) -> None:
         said = "\n".join(message.content for message in path if message.role is Role.USER)
+        lowered = said.lower()
         self._values: dict[str, set[str]] = {}
         for message in path:
             if message.role is Role.TOOL:
                 for name, value in _scalars(_parsed(message.content)):
-                    self._values.setdefault(name, set()).add(value)
+                    if name in lowered:
+                        self._values.setdefault(name, set()).add(value)
         longest_first = sorted(self._values, key=len, reverse=True)
         self._named = re.compile(rf"\b(?:{'|'.join(map(re.escape, longest_first)) or '(?!)'})\b", re.IGNORECASE)
         # What the user gave is not what the user wants to know.
