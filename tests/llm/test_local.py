@@ -1,4 +1,5 @@
 import asyncio
+import json
 import math
 from typing import Any
 
@@ -201,6 +202,22 @@ def test_repeating_a_call_of_the_path_gives_up() -> None:
     )
     assert act(ParsedTurn("", (ParsedCall("sort", {"order": "up"}),)), path=path).stop is StopReason.GAVE_UP
     assert act(ParsedTurn("", (ParsedCall("sort", {"order": "down"}),)), path=path).stop is None
+
+
+def test_a_call_whose_failure_may_pass_is_made_again_before_anything_is_answered() -> None:
+    made = ToolCall(id="c", name="box.sort", arguments={"order": "up"})
+
+    def path(status: int) -> Any:
+        failure = json.dumps({"status": status, "error": {"code": "c", "message": "m"}})
+        called = Message(role=Role.ASSISTANT, tool_calls=(made,))
+        return called, Message(role=Role.TOOL, content=failure, tool_call_id="c")
+
+    again, done = ParsedTurn("", (ParsedCall("sort", {"order": "up"}),)), ParsedTurn("Done.")
+    assert act(done, path=path(503)).stop is StopReason.GAVE_UP
+    assert act(again, path=path(503)).stop is None
+    assert act(done, path=path(404)).stop is None
+    mended = (*path(503), *(Message(role=Role.ASSISTANT, tool_calls=(made,)), Message(role=Role.TOOL, content="{}")))
+    assert act(done, path=mended).stop is None
 
 
 def test_an_answer_is_an_answer() -> None:

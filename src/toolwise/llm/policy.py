@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Protocol
 
 from toolwise.errors import CatalogError
@@ -32,9 +33,8 @@ from toolwise.types import (
 
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Of a call whose failure may pass: to make it again is no repetition."""
-_AGAIN = 50.0
-"""By how much a turn is doubted that repeats a call: anything else goes before, and where there is nothing else the
-branch ends."""
+_LAST_RESORT = 50.0
+"""By how much a vain turn is doubted: anything else goes before, and where there is nothing else the branch ends."""
 _YIELDS = 3
 """Rounds of the event loop to wait for more requests before a batch runs."""
 
@@ -74,8 +74,9 @@ class LocalPolicy:
     """A Policy over a model in this process.
 
     Searches that run at the same time on one event loop are answered together in one batch. A new child of a node
-    never repeats an earlier one; a call that was already made on the path ends the branch, as it would only bring
-    the same answer again, unless its failure is of those that may pass.
+    never repeats an earlier one. A call that was already made on the path would only bring the same answer again,
+    unless its failure is of those that may pass; then an answer is premature. Where there is nothing else to do, either
+    ends the branch.
 
     `meter` learns what each step took; for a step that was remembered, what it took when it was decided.
     """
@@ -129,8 +130,8 @@ class LocalPolicy:
             calls = _message(written, turn, offer).tool_calls
             if not all(self._valid(tools[call.name], call) for call in calls):
                 return math.inf
-            again = _AGAIN if _repeats(calls, turn.path) else 0.0
-            return again + (stated.doubt(calls) if calls else asked.doubt(written.content))
+            last_resort = _LAST_RESORT if _vain(calls, turn.path) else 0.0
+            return last_resort + (stated.doubt(calls) if calls else asked.doubt(written.content))
 
         written = await self._write(Request(messages, functions, sampling, frozenset(avoid), doubt))
         if self.meter is not None:
@@ -171,7 +172,7 @@ class LocalPolicy:
             exhausted = bool(turn.siblings)
             return Step(Message(role=Role.ASSISTANT), StopReason.GAVE_UP if exhausted else StopReason.UNPARSABLE)
         message = _message(written.turn, turn, offer)
-        if _repeats(message.tool_calls, turn.path):
+        if _vain(message.tool_calls, turn.path):
             return Step(Message(role=Role.ASSISTANT), StopReason.GAVE_UP)
         return Step(message)
 
@@ -203,9 +204,12 @@ def _parts(message: Message) -> Json:
     return [message.role.value, message.content, [[call.name, call.arguments] for call in message.tool_calls]]
 
 
-def _repeats(calls: Sequence[ToolCall], path: Sequence[Message]) -> bool:
-    """Was one of the calls made before? It would only bring the same answer again."""
-    return any(_same(call, made) for call in calls for made in _answered(path))
+def _vain(calls: Sequence[ToolCall], path: Sequence[Message]) -> bool:
+    """Does a turn repeat a call, which would bring the same answer again, or answer where a call is to be repeated?"""
+    if calls:
+        return any(_same(call, made) for call in calls for made in _answered(path))
+    responses = takewhile(lambda message: message.role is Role.TOOL, reversed(path))
+    return any(_may_pass(message.content) for message in responses)
 
 
 def _answered(path: Sequence[Message]) -> list[ToolCall]:

@@ -10,6 +10,7 @@ from toolwise.errors import ConfigError, ToolwiseError
 from toolwise.files import read_json
 from toolwise.pipelines.context import Context
 from toolwise.pipelines.meter import Stopwatch
+from toolwise.pipelines.mixing import Variant
 from toolwise.pipelines.reproduce.diversity import diversity_experiment, reproduce_diversity
 from toolwise.pipelines.reproduce.embedded import CATALOG_FOLDER, catalog_of
 from toolwise.pipelines.reproduce.findings_page import REPORT_FILE, hardware, table, write_findings
@@ -25,8 +26,11 @@ NAME = "findings"
 
 
 def _metatasks(quick: bool, request: Request) -> Json:
+    config = metatask_experiment(quick)
+    if quick:  # what the findings compare; the other two variants would take as long again
+        config = config.model_copy(update={"variants": (Variant.SOLUTION_ONLY, Variant.MIXED)})
     # Planning worlds alone: models of a catalog would take as long again.
-    return reproduce_metatasks(metatask_experiment(quick), replace(request, catalog=None))
+    return reproduce_metatasks(config, replace(request, catalog=None))
 
 
 _REGISTRY: dict[str, Callable[[bool, Request], Json]] = {
