@@ -1,4 +1,5 @@
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -161,12 +162,15 @@ def test_one_failing_experiment_does_not_stop_the_rest(
 
     def works(quick: bool, request: Request) -> dict[str, object]:
         assert request.catalog == catalog and quick
+        alone = f"reproduce diversity --quick --catalog {catalog} --out {tmp_path / 'o' / 'diversity'} --json"
+        assert request.command == f"toolwise {alone}"
         assert "nothing to divide by" in (tmp_path / "o" / "findings.md").read_text()  # written after each
         return {"findings": [finding], "failed": {}, "folder": str(request.out)}
 
     monkeypatch.setattr(every, "_REGISTRY", {"search": breaks, "diversity": works})
     monkeypatch.setattr(every, "EXPERIMENTS", ("search", "diversity"))
     arguments = ["reproduce", "all", "--quick", "--catalog", str(catalog), "--out", str(tmp_path / "o"), "--json"]
+    monkeypatch.setattr(sys, "argv", ["toolwise", *arguments])
     result = CliRunner().invoke(app, arguments)
     document = json.loads(result.stdout)
     assert result.exit_code == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -43,6 +44,8 @@ _REGISTRY: dict[str, Callable[[bool, Request], Json]] = {
 }
 EXPERIMENTS = tuple(_REGISTRY)
 """Names, in the order in which they run."""
+_NOT_TAKEN = {"retrieval": ("--run",), "diversity": ("--run",), "metatasks": ("--run", "--catalog")}
+"""Options of the whole that an experiment's own command does not have."""
 
 
 def reproduce_all(request: Request, *, quick: bool, only: Sequence[str] = ()) -> Json:
@@ -95,7 +98,11 @@ def _spent(out: Path) -> dict[str, float]:
 def _own(command: str, name: str, out: Path) -> str:
     """The command that repeats one of the experiments alone, from the command that runs all."""
     first, separator, rest = command.partition(" reproduce all")
-    return f"{first} reproduce {name}{rest} (within {out})" if separator else command
+    if not separator:
+        return command
+    for option in ("--only", *_NOT_TAKEN.get(name, ())):
+        rest = re.sub(rf" {option}[ =]\S+", "", rest)
+    return f"{first} reproduce {name}" + re.sub(r" --out[ =]\S+", lambda _: f" --out {out / name}", rest)
 
 
 def _report(done: dict[str, Json], failed: dict[str, str], spent: dict[str, float], command: str) -> dict[str, Json]:
