@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from toolwise.cli import evaluate_run_commands, retrieval_commands
-from toolwise.cli.options import AsJson, Out, Resume, Seed
+from toolwise.cli.options import AsJson, Out, Resume, Seed, Workers
 from toolwise.cli.output import emit
 from toolwise.cli.progress import ProgressView
 from toolwise.types import Json
@@ -102,16 +102,19 @@ def toolbench(
 
 def score(
     folder: Annotated[Path, typer.Argument(help="A folder of `toolwise solve` or `evaluate run`.")],
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = 1,
+    workers: Workers = 0,
     baselines: Baselines = True,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Score stored trajectories again, offline: replay, calls up to order and optional arguments, answers."""
+    from toolwise.pipelines.parallel import default_workers
     from toolwise.pipelines.rescoring import score_folder
 
     with ProgressView() as view:
-        document = score_folder(folder, workers=workers, baselines=baselines, seed=seed, observer=view)
+        document = score_folder(
+            folder, workers=workers or default_workers(), baselines=baselines, seed=seed, observer=view
+        )
     emit(document, as_json, render_scores)
 
 
